@@ -1,0 +1,104 @@
+#include "harness/candidate.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "golden/hdf5.h"
+#include "harness/examine.h"
+
+struct lp_candidate {
+  bool ours;
+  char *name;
+  lp_suite answers;             /* of outcomes:FILE */
+  const lp_suite_entry **by_id; /* answers.entries, sorted by id */
+};
+
+static int compare_ids(const void *a, const void *b) {
+  const lp_suite_entry *const *x = a, *const *y = b;
+  return strcmp((*x)->c.id, (*y)->c.id);
+}
+
+static lp_status index_answers(lp_candidate *candidate, lp_error *error) {
+  const int n = candidate->answers.count;
+  candidate->by_id = calloc((size_t)n + 1, sizeof(lp_suite_entry *));
+  if (!candidate->by_id) return lp_fail(error, LP_NO_MEMORY, "out of memory for %d answers", n);
+  for (int i = 0; i < n; i++) candidate->by_id[i] = &candidate->answers.entries[i];
+  qsort(candidate->by_id, (size_t)n, sizeof(lp_suite_entry *), compare_ids);
+  for (int i = 1; i < n; i++) {
+    if (compare_ids(&candidate->by_id[i - 1], &candidate->by_id[i]) == 0) {
+      return lp_fail(error, LP_INVALID, "%s answers case \"%s\" twice", candidate->name, candidate->by_id[i]->c.id);
+    }
+  }
+  return LP_OK;
+}
+
+static lp_status open_outcomes(lp_candidate *candidate, const char *path, lp_error *error) {
+  LP_TRY(lp_suite_init(&candidate->answers, error));
+  LP_TRY(lp_suite_read(&candidate->answers, path, error));
+  return index_answers(candidate, error);
+}
+
+static lp_status open_by_kind(lp_candidate *candidate, const char *description, lp_error *error) {
+  static const char outcomes[] = "outcomes:";
+  if (strcmp(description, "reference") == 0) {
+    candidate->ours = true;
+    return LP_OK;
+  }
+  if (strncmp(description, outcomes, sizeof outcomes - 1) == 0) {
+    return open_outcomes(candidate, description + sizeof outcomes - 1, error);
+  }
+  return lp_fail(error, LP_INVALID, "no candidate \"%s\": expected reference or outcomes:FILE", description);
+}
+
+lp_status lp_candidate_open(lp_candidate **out, const char *description, lp_error *error) {
+  *out = NULL;
+  lp_candidate *candidate = calloc(1, sizeof *candidate);
+  char *name = strdup(description);
+  if (!candidate || !name) {
+    free(candidate);
+    free(name);
+    return lp_fail(error, LP_NO_MEMORY, "out of memory");
+  }
+  candidate->name = name;
+  const lp_status status = open_by_kind(candidate, description, error);
+  if (status != LP_OK) {
+    lp_candidate_close(candidate);
+    return status;
+  }
+  *out = candidate;
+  return LP_OK;
+}
+
+void lp_candidate_close(lp_candidate *candidate) {
+  if (!candidate) return;
+  if (candidate->answers.arena) lp_suite_clear(&candidate->answers);
+  free(candidate->by_id);
+  free(candidate->name);
+  free(candidate);
+}
+
+const char *lp_candidate_name(const lp_candidate *candidate) { return candidate->name; }
+
+bool lp_candidate_is_ours(const lp_candidate *candidate) { return candidate->ours; }
+
+static const lp_outcome no_answer = {.kind = LP_OUTCOME_UNSUPPORTED, .message = "no answer to this case"};
+
+static const lp_outcome *stored_answer(const lp_candidate *candidate, const char *id) {
+  const lp_suite_entry wanted = {.c.id = id};
+  const lp_suite_entry *key = &wanted;
+  const lp_suite_entry *const *found =
+      bsearch(&key, candidate->by_id, (size_t)candidate->answers.count, sizeof(lp_suite_entry *), compare_ids);
+  return found && (*found)->has_outcome ? &(*found)->outcome : &no_answer;
+}
+
+lp_status lp_candidate_answer(lp_candidate *candidate, lp_outcome *outcome, lp_arena *arena, const lp_case *c,
+                              lp_error *error) {
+  if (!candidate->ours) {
+    *outcome = *stored_answer(candidate, c->id);
+    return LP_OK;
+  }
+  lp_examination e;
+  LP_TRY(lp_examine(&e, arena, c, error));
+  *outcome = e.reference;
+  return LP_OK;
+}

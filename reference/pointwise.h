@@ -1,0 +1,71 @@
+/* The driver of pointwise losses: broadcasting, reduction, upstream gradient and compensated sums, around a kernel
+ * that sees contiguous runs of at most LP_CHUNK elements and nothing else.
+ *
+ * With x_k the inputs, v(x_0, ..) the loss at one position and n the number of positions after broadcasting,
+ *   none: loss_i = v_i          grad_k = sum over positions that read the element of g_i * dv_i/dx_k
+ *   sum:  loss = sum v_i        grad_k = g * sum dv_i/dx_k
+ *   mean: loss = (sum v_i)/n    grad_k = (g/n) * sum dv_i/dx_k
+ *   batchmean: as mean with the extent of input 0's first axis (1 for a 0-d input) in n's place.
+ * An empty mean is 0/0 = NaN, an empty sum 0, as PyTorch.
+ * Where the loss names a weight input and the case has it, mean is W-weighted, with W the sum of the weights:
+ *   mean: loss = L = (sum v_i)/W   grad_k = (g/W) * sum dv_i/dx_k, less (g/W) L for the weight itself.
+ *
+ * Errors: products of upstream and slope and all sums are carried as unevaluated pairs, so that an output is within
+ * 1 ulp of what exact sums and products of the kernel's values would give. */
+#ifndef LP_REFERENCE_POINTWISE_H
+#define LP_REFERENCE_POINTWISE_H
+
+#include "reference/plan.h"
+#include "reference/big.h"
+
+enum { LP_CHUNK = 512 };
+
+/* One run of n <= LP_CHUNK positions.
+ * A kernel that knows its rounding errors may hand in what is left of them: value + value_low and slope + slope_low
+ * then count, where |low| <= ulp(high). The low parts come zeroed; a kernel that does not know leaves them alone. */
+typedef struct lp_run {
+  const lp_case *c;
+  const double *params; /* c->params */
+  int n;
+  const double *x[LP_MAX_INPUTS];         /* x[k][i], contiguous; NULL for an input that the case leaves out */
+  const int64_t *integers[LP_MAX_INPUTS]; /* the same numbers where input k has an integer dtype, otherwise NULL */
+  double *value;                          /* v[i] (or its scale) */
+  double *value_low;
+  double *slope[LP_MAX_INPUTS]; /* dv[i]/dx_k (or its scale); a buffer for every differentiable input of the loss,
+                                   whether its gradient is wanted or not; NULL for the others */
+  double *slope_low[LP_MAX_INPUTS];
+  double *gate; /* of a gated loss: 1 where the upstream gradient passes, 0 where it is replaced by 0 before it meets
+                   the slope (so that 0, not NaN, comes out of an infinite one) */
+} lp_run;
+
+/* One position in big arithmetic, with the scale of everything. */
+typedef struct lp_big_term {
+  lp_big value, value_scale;
+  lp_big slope[LP_MAX_INPUTS], slope_scale[LP_MAX_INPUTS];
+  bool shut; /* the gate is 0 */
+} lp_big_term;
+
+typedef struct lp_pointwise {
+  void (*terms)(const lp_run *run);       /* values and slopes: a straight loop that the compiler can vectorize */
+  void (*scales)(const lp_run *run);      /* scale of each value and slope, see loss.h; and the gate of a gated loss */
+  uint64_t (*regimes)(const lp_run *run); /* regimes entered by these positions; only c, params, n, x and integers
+                                             are set */
+  uint64_t regime_empty;                  /* bit of the regime "empty", set when there are no positions */
+
+  /* All below may be left out. */
+
+  /* Position i of the run in arithmetic without overflow or underflow: takes the place of terms and scales in a case
+   * that holds a finite nonzero number outside 2^-200 .. 2^312, so that these need not care for the range. */
+  void (*big)(lp_big_term *term, const lp_run *run, int i);
+  int weight; /* the input whose sum mean divides by, when the case has it; 0: none */
+  bool gated; /* terms and scales write run->gate */
+} lp_pointwise;
+
+/* Scratch, in doubles, that the three functions below need. */
+size_t lp_pointwise_scratch(const lp_plan *plan);
+
+void lp_pointwise_run(lp_outcome *outcome, const lp_plan *plan, const lp_pointwise *loss, double *scratch);
+void lp_pointwise_scale(lp_outcome *scale, const lp_plan *plan, const lp_pointwise *loss, double *scratch);
+uint64_t lp_pointwise_regimes(const lp_plan *plan, const lp_pointwise *loss, double *scratch);
+
+#endif

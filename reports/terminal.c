@@ -1,0 +1,190 @@
+#include "reports/terminal.h"
+
+#include <math.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "reference/registry.h"
+
+typedef enum paint { PLAIN, GREEN, RED, YELLOW, DIM, BOLD } paint;
+
+lp_style lp_style_for(FILE *stream) {
+  const char *off = getenv("NO_COLOR");
+  return (lp_style){.color = isatty(fileno(stream)) && !(off && *off)};
+}
+
+static const char *start(lp_style style, paint p) {
+  static const char *const codes[] = {"", "\033[32m", "\033[31m", "\033[33m", "\033[2m", "\033[1m"};
+  return style.color ? codes[p] : "";
+}
+
+static const char *stop(lp_style style) { return style.color ? "\033[0m" : ""; }
+
+static int bits_set(uint64_t x) {
+  int n = 0;
+  for (; x; x &= x - 1) n++;
+  return n;
+}
+
+typedef struct judgement {
+  const char *word;
+  paint paint;
+} judgement;
+
+static judgement judge_loss(const lp_loss_summary *s) {
+  if (s->counts[LP_VERDICT_FAIL] > 0) return (judgement){"FAIL", RED};
+  if (s->counts[LP_VERDICT_INCONCLUSIVE] > 0) return (judgement){"inconclusive", YELLOW};
+  if (s->counts[LP_VERDICT_PASS] + s->counts[LP_VERDICT_WAIVED] == 0) return (judgement){"not run", YELLOW};
+  return (judgement){"pass", GREEN};
+}
+
+static void print_tally(FILE *out, const lp_tally *t) {
+  if (t->judged == 0) {
+    fprintf(out, "  %9s  %6s", "-", "-");
+  } else {
+    fprintf(out, "  %9.3g  %6.3f", t->worst_ulp, t->worst_ratio);
+  }
+}
+
+static void print_row(FILE *out, const lp_loss_summary *s, lp_style style) {
+  const judgement j = judge_loss(s);
+  const int wanted = s->loss->n_regimes + bits_set(s->loss->rejects);
+  fprintf(out, "%-18s %6d %8d", s->loss->name, s->cases, s->rejected);
+  print_tally(out, &s->value);
+  print_tally(out, &s->gradient);
+  fprintf(out, "  %4d/%-4d %6ld  %s%s%s\n", bits_set(s->regimes) + bits_set(s->rejects & s->loss->rejects), wanted,
+          s->counts[LP_VERDICT_WAIVED], start(style, j.paint), j.word, stop(style));
+}
+
+static const char *conclusion(const lp_certification *run, paint *p) {
+  switch (lp_certification_exit_code(run)) {
+    case 0:
+      *p = GREEN;
+      return "CONFORMS (provisional)";
+    case 3:
+      *p = RED;
+      return "HARNESS AT FAULT: our own witnesses disagree";
+    case 4:
+      *p = YELLOW;
+      return "NOTHING RAN";
+    case 5:
+      *p = YELLOW;
+      return "INCONCLUSIVE";
+    default:
+      *p = RED;
+      return "DOES NOT CONFORM";
+  }
+}
+
+static const lp_tally *worst_tally(const lp_certification *run) {
+  const lp_tally *worst = NULL;
+  for (int i = 0; i < run->n_losses; i++) {
+    const lp_tally *both[] = {&run->losses[i].value, &run->losses[i].gradient};
+    for (int k = 0; k < 2; k++) {
+      if (both[k]->worst && (!worst || both[k]->worst_ratio > worst->worst_ratio)) worst = both[k];
+    }
+  }
+  return worst;
+}
+
+static void print_summary(FILE *out, const lp_certification *run, lp_style style) {
+  paint p;
+  const char *word = conclusion(run, &p);
+  fprintf(out, "%ld passed, %ld failed, %ld inconclusive, %ld unsupported, %ld waived by errata",
+          run->counts[LP_VERDICT_PASS], run->counts[LP_VERDICT_FAIL], run->counts[LP_VERDICT_INCONCLUSIVE],
+          run->counts[LP_VERDICT_UNSUPPORTED], run->counts[LP_VERDICT_WAIVED]);
+  const lp_tally *worst = worst_tally(run);
+  if (worst) fprintf(out, "; worst %.3f of the budget at %s", worst->worst_ratio, worst->worst->entry->c.id);
+  fprintf(out, "; %d losses, %d cases\n", run->n_losses, run->n_results);
+  fprintf(out, "%s%s%s: %s\n", start(style, p), word, stop(style), run->candidate);
+}
+
+void lp_report_table(FILE *out, const lp_certification *run, const lp_suite *suite, lp_style style) {
+  const lp_suite_origin *o = &suite->origin;
+  fprintf(out, "candidate  %s\n", run->candidate);
+  if (o->producer && *o->producer) fprintf(out, "fixtures   %s %s\n", o->producer, o->producer_version);
+  fprintf(out, "budget     %d u scale + %d eta (provisional)\n\n", LP_BUDGET_K, LP_BUDGET_K);
+  fprintf(out, "%s%-18s %6s %8s  %9s  %6s  %9s  %6s  %9s %6s  %s%s\n", start(style, BOLD), "loss", "cases", "rejected",
+          "value ulp", "ratio", "grad. ulp", "ratio", "regimes", "errata", "verdict", stop(style));
+  for (int i = 0; i < run->n_losses; i++) print_row(out, &run->losses[i], style);
+  fprintf(out, "\n");
+  print_summary(out, run, style);
+}
+
+/* --- the failure screen --------------------------------------------------------------------------------------- */
+
+static uint64_t bits_of(double x) {
+  uint64_t bits;
+  memcpy(&bits, &x, sizeof bits);
+  return bits;
+}
+
+static void print_number(FILE *out, const char *label, double x) {
+  fprintf(out, "  %-9s %-25.17g %-24a 0x%016llx\n", label, x, x, (unsigned long long)bits_of(x));
+}
+
+static const double *element_of(const lp_outcome *outcome, const lp_verdict *v) {
+  const lp_output *found = outcome ? lp_outcome_find(outcome, v->input) : NULL;
+  return found && v->index < found->tensor.numel ? &found->tensor.f64[v->index] : NULL;
+}
+
+static void print_witness(FILE *out, const char *name, const lp_outcome *outcome, const lp_verdict *v) {
+  if (!outcome) return;
+  const double *x = element_of(outcome, v);
+  if (x && v->input != LP_OUTPUT_CASE) {
+    print_number(out, name, *x);
+  } else {
+    fprintf(out, "  %-9s %s%s%s\n", name, lp_outcome_kind_name(outcome->kind), *outcome->message ? ": " : "",
+            outcome->message);
+  }
+}
+
+static void print_regimes(FILE *out, const lp_result *r) {
+  fprintf(out, "  regimes  ");
+  for (int i = 0; i < r->entry->c.loss->n_regimes; i++) {
+    if ((r->regimes >> i) & 1u) fprintf(out, " %s", r->entry->c.loss->regimes[i].name);
+  }
+  if (r->reject != LP_REJECT_NONE) fprintf(out, " %s", lp_reject_name(r->reject));
+  fprintf(out, "\n");
+}
+
+static void print_heading(FILE *out, const lp_result *r, const lp_verdict *v, lp_style style) {
+  char name[LP_NAME_MAX];
+  const paint p = v->kind == LP_VERDICT_FAIL ? RED : YELLOW;
+  fprintf(out, "\n%s%s%s  %s", start(style, p), v->kind == LP_VERDICT_FAIL ? "FAIL" : lp_verdict_name(v->kind),
+          stop(style), r->entry->c.id);
+  if (v->input == LP_OUTPUT_CASE) {
+    fprintf(out, "  acceptance\n");
+  } else {
+    fprintf(out, "  %s[%lld]\n", lp_output_name(name, r->entry->c.loss, v->input), (long long)v->index);
+  }
+  fprintf(out, "  what      %s\n", v->reason);
+}
+
+lp_status lp_report_failure(FILE *out, const lp_certification *run, const lp_result *r, int verdict, lp_style style,
+                            lp_error *error) {
+  const lp_verdict *v = &r->verdicts[verdict];
+  const lp_case *c = &r->entry->c;
+  lp_arena *arena = lp_arena_new(0);
+  lp_examination own;
+  lp_status status = arena ? lp_examine(&own, arena, c, error) : lp_fail(error, LP_NO_MEMORY, "out of memory");
+  if (status != LP_OK) goto done;
+  print_heading(out, r, v, style);
+  if (v->input != LP_OUTPUT_CASE) {
+    print_number(out, "got", v->got);
+    print_number(out, "expected", v->expected);
+    fprintf(out, "  error     %.3g ulp, %.3g times the budget of %.3g\n", v->error_ulp, v->ratio, v->budget);
+  }
+  print_witness(out, "reference", &own.reference, v);
+  print_witness(out, "fixture", r->entry->has_outcome ? &r->entry->outcome : NULL, v);
+  fprintf(out, "  alone     %s\n", lp_alone_name(r->alone[verdict]));
+  print_regimes(out, r);
+  if (r->errata[verdict]) fprintf(out, "  erratum   %s: %s\n", r->errata[verdict]->name, r->errata[verdict]->summary);
+  if (*c->hunts) fprintf(out, "  why       %s\n", c->hunts);
+  fprintf(out, "  replay    lossproof certify %s --case %s\n", run->candidate, c->id);
+done:
+  lp_arena_free(arena);
+  return status;
+}

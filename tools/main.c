@@ -1,0 +1,62 @@
+/* lossproof VERB: a thin door to the library. One file per verb. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "tools/cli.h"
+
+typedef struct verb {
+  const char *name;
+  int (*run)(int argc, char **argv);
+  const char *about;
+} verb;
+
+static const verb verbs[] = {
+    {"list", lp_verb_list, "the losses, their inputs, parameters and cases"},
+    {"explain", lp_verb_explain, "a loss, or a case: inputs, right answer, what PyTorch says, and why"},
+    {"eval", lp_verb_eval, "the right value and gradient of cases in JSON"},
+    {"certify", lp_verb_certify, "put an implementation to the suites, and decide"},
+    {"generate", lp_verb_generate, "write seeded cases as questions"},
+    {"run", lp_verb_run, "let a candidate answer questions"},
+    {"judge", lp_verb_judge, "judge answers to questions"},
+    {"plot", lp_verb_plot, "draw losses and their gradients against the residual"},
+    {"bench", lp_verb_bench, "time the reference"},
+};
+
+enum { N_VERBS = sizeof verbs / sizeof verbs[0] };
+
+static void print_usage(FILE *out) {
+  fprintf(out,
+          "lossproof %s: is an implementation of a neural-network loss right?\n\nusage: lossproof VERB [options]\n\n",
+          LOSSPROOF_VERSION);
+  for (int i = 0; i < N_VERBS; i++) fprintf(out, "  %-10s %s\n", verbs[i].name, verbs[i].about);
+  fprintf(out,
+          "\nlossproof VERB --help says more.\n"
+          "exit codes: 0 conforms, 1 findings, 2 usage or bad input, 3 harness at fault, 4 nothing ran,\n"
+          "            5 only inconclusive, 99 candidate missing\n");
+}
+
+static bool is_any(const char *word, const char *a, const char *b) { return !strcmp(word, a) || !strcmp(word, b); }
+
+static int flush(int exit_code) {
+  if (fflush(stdout) == 0 && !ferror(stdout)) return exit_code;
+  return lp_cli_complain("standard output could not be written");
+}
+
+int main(int argc, char **argv) {
+  if (argc < 2) {
+    print_usage(stdout);
+    return LP_EXIT_CONFORMS;
+  }
+  if (is_any(argv[1], "--help", "help")) {
+    print_usage(stdout);
+    return flush(LP_EXIT_CONFORMS);
+  }
+  if (is_any(argv[1], "--version", "version")) {
+    printf("lossproof %s\n", LOSSPROOF_VERSION);
+    return flush(LP_EXIT_CONFORMS);
+  }
+  for (int i = 0; i < N_VERBS; i++) {
+    if (strcmp(argv[1], verbs[i].name) == 0) return flush(verbs[i].run(argc - 1, argv + 1));
+  }
+  return lp_cli_complain("no verb \"%s\"; lossproof without arguments lists them", argv[1]);
+}
