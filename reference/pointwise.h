@@ -15,10 +15,10 @@
 #ifndef LP_REFERENCE_POINTWISE_H
 #define LP_REFERENCE_POINTWISE_H
 
-#include "reference/plan.h"
 #include "reference/big.h"
+#include "reference/plan.h"
 
-enum { LP_CHUNK = 512 };
+enum { LP_CHUNK = 128 };
 
 /* One run of n <= LP_CHUNK positions.
  * A kernel that knows its rounding errors may hand in what is left of them: value + value_low and slope + slope_low
@@ -42,7 +42,10 @@ typedef struct lp_run {
 typedef struct lp_big_term {
   lp_big value, value_scale;
   lp_big slope[LP_MAX_INPUTS], slope_scale[LP_MAX_INPUTS];
-  bool shut; /* the gate is 0 */
+  bool shut;                /* the gate is 0 */
+  bool idle[LP_MAX_INPUTS]; /* PyTorch lets a zero upstream gradient through as 0 although the slope is NaN */
+  bool torn[LP_MAX_INPUTS]; /* PyTorch adds this slope up from parts that differ in sign or vanish, each times the
+                               upstream gradient: an infinite one gives inf - inf or 0 inf, so NaN */
 } lp_big_term;
 
 typedef struct lp_pointwise {
@@ -57,9 +60,16 @@ typedef struct lp_pointwise {
   /* Position i of the run in arithmetic without overflow or underflow: takes the place of terms and scales in a case
    * that holds a finite nonzero number outside 2^-200 .. 2^312, so that these need not care for the range. */
   void (*big)(lp_big_term *term, const lp_run *run, int i);
-  int weight; /* the input whose sum mean divides by, when the case has it; 0: none */
-  bool gated; /* terms and scales write run->gate */
+  bool (*wild)(const lp_run *run); /* must these positions be done in big although all numbers are tame (the argument
+                                      of an exp, an infinity)? With this hook, infinite and NaN upstream gradients go
+                                      to big too, for the sake of `torn` */
+  int weight;                      /* the input whose sum mean divides by, when the case has it; 0: none */
+  bool gated;                      /* terms and scales write run->gate */
 } lp_pointwise;
+
+/* eta/u of the case's coarsest floating input: v rounds with an error of at most u (|v| + this), also where it is
+ * subnormal. Belongs into a scale where something large multiplies what may have underflowed. */
+double lp_underflow_floor(const lp_case *c);
 
 /* Scratch, in doubles, that the three functions below need. */
 size_t lp_pointwise_scratch(const lp_plan *plan);

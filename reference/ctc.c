@@ -1,0 +1,665 @@
+/* ctc: connectionist temporal classification (Graves, Fernandez, Gomez, Schmidhuber 2006), as torch's ctc_loss
+ * (aten/src/ATen/native/LossCTC.cpp) defines it.
+ *
+ * Definition. For each sequence, with lp = log_probs of its first input_length frames, labels y_0 .. y_{S-1} and the
+ * states blank, y_0, blank, y_1, .. blank, an alignment is a sequence of states, one per frame, that begins in one of
+ * the first two, ends in one of the last two, and moves by 0, 1, or, into a label that differs from the label before
+ * it, 2. loss = -log Z,  Z = sum over alignments of prod_t exp(lp[t, class of the state]);  +inf when there is none. lp
+ * is taken as it comes: nothing normalises it, and Z may exceed 1. A label that equals the blank is a label like any
+ * other. reduction: none; sum; mean = (sum_n loss_n / max(S_n, 1)) / N. zero_infinity puts 0 in the place of +inf.
+ *
+ * Gradient, by PyTorch's convention: exp(lp[t,c]) - posterior(t,c), posterior(t,c) being the share in Z of the
+ * alignments that are in class c in frame t; it is the true derivative, -posterior, pulled through log_softmax, and
+ * equal to it only after that. 0 in frames past input_length, and everywhere when zero_infinity has replaced the loss.
+ *
+ * Stable form. Forward and backward sums in a linear domain of unlimited range (wide.h), one exponential per weight;
+ * frames are taken relative to their largest weight, whose logarithms are added in twice the precision; posteriors are
+ * normalised by their own sum in each frame (ctc_lattice.h). There is no other path: where doubles would underflow, up
+ * to gaps of 10^15 and more within a frame, only levels change. Beyond a path weight of exp(+-10^310) results are
+ * undefined.
+ *
+ * Error. All terms are positive, every operation has relative error u: a forward sum of frame t is off by at most
+ * (t+1)(1.1 + 3)u (exponential, two additions, one product), Z by as much for T frames, so that the loss is off by
+ * 4.1 T u + u |loss|, and a posterior by 4.1 T u of itself (T+1 steps of forward and backward together, the sum over a
+ * class of n states n u, its normaliser the same again). The scale below is at least 4 T + |loss|, and posterior * 7 T:
+ * both stay within 2 u scale, in practice far within.
+ *
+ * Scale. The rounded intermediates v_j are those of the usual recursion in logarithms,
+ *   A[t,s] = L + lp,  L = m + l,  l = log(e),  e = sum_i e_i,  e_i = exp(a_i - m),  m = max a_i  over s, s-1, s-2,
+ * the weight exp(lp) (in its place for linear recursions: 1 per frame), the same backward (B), and then
+ *   collected_k = log(exp(collected_{k-1}) + exp(A + B)) over the states of a class,  r = (collected + loss) - lp,
+ *   posterior = exp(r),  exp(lp),  slope = exp(lp) - posterior,  out = g * slope.
+ * With w_i = e_i / e, the error of A in units of u is F[t,s] = 1 + |A| + |L| + |l| + 1 + sum_i w_i (1 + |a_i - m| +
+ * F[t-1,i]): the sum of |d A / d v_j| |v_j| over all earlier v_j, computed by recursion; F[0,s] = 1 + |A|; likewise
+ * backward. The loss adds one more merge; an element of the gradient
+ *   |g| (3 |slope| + exp(lp) + posterior (1 + |r| + |collected + loss| + scale(loss) + K)),
+ * K being the error of `collected`: shares times (|A + B| + F + G), and |collected| + 3 at each addition. The chain
+ * that ends in the loss and the one that ends in `collected` count apart, as if computed apart. mean: + |loss_n / S_n|
+ * for the quotients and |sum| for the sum.
+ *
+ * Regimes: see the table. No kinks: feasibility is decided by the lengths and repeats, or by -inf, exactly.
+ *
+ * Degenerate cases, measured on PyTorch 2.13 CPU float64:
+ *   input_length 0       loss -0 for an empty target, otherwise inf; gradient 0, even for an upstream NaN
+ *   no alignment         loss inf, gradient NaN in all frames of the sequence; zero_infinity: 0, and gradient 0
+ * whatever the upstream gradient is empty target         loss -sum of the blank's lp; denominator 1 -inf in lp the loss
+ * as the definition says; gradient NaN at that element (-inf - -inf), though no alignment passes it, and the others
+ * stay finite NaN, +inf in lp      see ctc_classes.h; in a class that no state has: NaN or +inf at that element alone
+ *   empty log_probs      refused, whether N, T or C is 0; half types are refused too
+ *   one class, 0-d or 2-d lengths, 2-D targets beside unbatched log_probs: accepted
+ *   labels               any class, also the blank; out of 0..C-1 PyTorch reads and writes out of bounds: refused here
+ *   float or bool targets PyTorch truncates to integers; here they are refused
+ *
+ * Finite inputs at which PyTorch is wrong, and the definition is computed here:
+ *   the last label is the blank   in the last frame PyTorch drops the share of the final blank state from the gradient
+ *   lp > 709.78                   exp(lp) overflows before a small upstream gradient or the denominator is applied
+ *   |lp| near the largest double  sums of logarithms overflow: loss inf, gradients 0 or NaN
+ *   exp(lp) or posterior under 2^-1022 with a large upstream gradient: bits lost to underflow */
+#include "reference/plan.h"
+
+#include <float.h>
+
+#include "reference/ctc_classes.h"
+#include "reference/ctc_draw.h"
+#include "reference/ctc_lattice.h"
+#include "reference/ctc_scale.h"
+#include "reference/sum.h"
+
+extern const lp_loss lp_loss_ctc;
+
+enum { LOG_PROBS, TARGETS, INPUT_LENGTHS, TARGET_LENGTHS };
+enum { BLANK, ZERO_INFINITY };
+enum { FRAMES, BATCH, CLASSES, LONGEST_TARGET, LONGEST_INPUT }; /* plan->extent */
+enum { SHAPE_TEXT = 96 };
+
+/* --- checks --- */
+
+static lp_status check_log_probs(lp_plan *plan, lp_error *error) {
+  const lp_tensor *x = &plan->c->inputs[LOG_PROBS];
+  char text[SHAPE_TEXT];
+  if (x->dtype != LP_FLOAT64 && x->dtype != LP_FLOAT32) {
+    return lp_refuse(error, LP_REJECT_DTYPE, "log_probs: expected float64 or float32, got %s", lp_dtype_name(x->dtype));
+  }
+  if (x->numel == 0) {
+    return lp_refuse(error, LP_REJECT_SHAPE, "log_probs: expected a tensor that is not empty, got shape %s",
+                     lp_tensor_shape_text(text, sizeof text, x));
+  }
+  plan->extent[FRAMES] = x->shape[0];
+  plan->extent[BATCH] = x->rank == 3 ? x->shape[1] : 1;
+  plan->extent[CLASSES] = x->shape[x->rank - 1];
+  return LP_OK;
+}
+
+static lp_status check_blank(const lp_plan *plan, lp_error *error) {
+  const double blank = plan->c->params[BLANK], n_classes = (double)plan->extent[CLASSES];
+  if (blank >= 0.0 && blank < n_classes && blank == floor(blank)) return LP_OK;
+  return lp_refuse(error, LP_REJECT_PARAMETER, "blank: expected a class, an integer in 0..%.0f, got %g",
+                   n_classes - 1.0, blank);
+}
+
+static lp_status check_count(const lp_plan *plan, int input, lp_error *error) {
+  const lp_tensor *lengths = &plan->c->inputs[input];
+  char text[SHAPE_TEXT];
+  if (lengths->numel == plan->extent[BATCH]) return LP_OK;
+  return lp_refuse(error, LP_REJECT_SHAPE, "%s: expected one length for each of the %lld sequences, got shape %s",
+                   plan->c->loss->inputs[input].name, (long long)plan->extent[BATCH],
+                   lp_tensor_shape_text(text, sizeof text, lengths));
+}
+
+/* Sets *longest. */
+static lp_status check_lengths(const lp_plan *plan, int input, int64_t most, int64_t *longest, lp_error *error) {
+  const lp_tensor *lengths = &plan->c->inputs[input];
+  *longest = 0;
+  for (int64_t n = 0; n < lengths->numel; n++) {
+    const int64_t length = lengths->i64[n];
+    if (length < 0 || length > most) {
+      return lp_refuse(error, LP_REJECT_LENGTH, "%s: expected lengths in 0..%lld, got %lld at position %lld",
+                       plan->c->loss->inputs[input].name, (long long)most, (long long)length, (long long)n);
+    }
+    if (length > *longest) *longest = length;
+  }
+  return LP_OK;
+}
+
+static bool is_padded(const lp_plan *plan) { return plan->c->inputs[TARGETS].rank == 2; }
+
+static lp_status check_rows(const lp_plan *plan, lp_error *error) {
+  const lp_tensor *targets = &plan->c->inputs[TARGETS];
+  char text[SHAPE_TEXT];
+  if (!is_padded(plan) || targets->shape[0] == plan->extent[BATCH]) return LP_OK;
+  return lp_refuse(error, LP_REJECT_SHAPE, "targets: expected one row for each of the %lld sequences, got shape %s",
+                   (long long)plan->extent[BATCH], lp_tensor_shape_text(text, sizeof text, targets));
+}
+
+/* Concatenated targets hold just the labels that the lengths name. No length exceeds numel, so that sums do not
+ * overflow. */
+static lp_status check_total(const lp_plan *plan, lp_error *error) {
+  const lp_tensor *targets = &plan->c->inputs[TARGETS], *lengths = &plan->c->inputs[TARGET_LENGTHS];
+  int64_t total = 0;
+  for (int64_t n = 0; n < lengths->numel; n++) total += lengths->i64[n];
+  if (is_padded(plan) || total == targets->numel) return LP_OK;
+  return lp_refuse(error, LP_REJECT_SHAPE,
+                   "targets: expected %lld concatenated labels, the sum of target_lengths, got "
+                   "%lld",
+                   (long long)total, (long long)targets->numel);
+}
+
+/* --- sequences --- */
+
+/* The first sequence of the batch; `next` moves on to the others in turn. */
+static lp_ctc_sequence first_sequence(const lp_plan *plan) {
+  const lp_case *c = plan->c;
+  return (lp_ctc_sequence){.log_probs = c->inputs[LOG_PROBS].f64,
+                           .stride = plan->extent[BATCH] * plan->extent[CLASSES],
+                           .n_classes = plan->extent[CLASSES],
+                           .n_frames = c->inputs[INPUT_LENGTHS].i64[0],
+                           .labels = c->inputs[TARGETS].i64,
+                           .n_labels = c->inputs[TARGET_LENGTHS].i64[0],
+                           .blank = (int64_t)c->params[BLANK]};
+}
+
+/* Sequence n, after sequence n-1. */
+static void next_sequence(lp_ctc_sequence *q, const lp_plan *plan, int64_t n) {
+  const lp_case *c = plan->c;
+  q->log_probs += q->n_classes;
+  q->labels += is_padded(plan) ? c->inputs[TARGETS].shape[1] : q->n_labels;
+  q->n_frames = c->inputs[INPUT_LENGTHS].i64[n];
+  q->n_labels = c->inputs[TARGET_LENGTHS].i64[n];
+}
+
+/* PyTorch reads the labels of every sequence that has a frame. */
+static lp_status check_labels(const lp_plan *plan, lp_error *error) {
+  lp_ctc_sequence q = first_sequence(plan);
+  for (int64_t n = 0; n < plan->extent[BATCH]; n++) {
+    if (n > 0) next_sequence(&q, plan, n);
+    for (int64_t j = 0; q.n_frames > 0 && j < q.n_labels; j++) {
+      if (q.labels[j] >= 0 && q.labels[j] < q.n_classes) continue;
+      return lp_refuse(error, LP_REJECT_INDEX,
+                       "targets: expected classes in 0..%lld, got %lld at label %lld of sequence "
+                       "%lld",
+                       (long long)(q.n_classes - 1), (long long)q.labels[j], (long long)j, (long long)n);
+    }
+  }
+  return LP_OK;
+}
+
+/* A lattice for the longest sequence, and beside it what run needs (PyTorch's classes, and a share of the paths for
+ * each class) or what scale needs. */
+static size_t scratch_size(const lp_plan *plan) {
+  const int64_t n_frames = plan->extent[LONGEST_INPUT], n_labels = plan->extent[LONGEST_TARGET];
+  const int64_t n_classes = plan->extent[CLASSES];
+  const size_t of_run = lp_ctc_classes_size(n_frames, n_labels, n_classes) + 2 * (size_t)n_classes;
+  const size_t of_scale = lp_ctc_scale_size(n_frames, n_labels, n_classes);
+  return lp_ctc_lattice_size(n_frames, n_labels) + (of_run > of_scale ? of_run : of_scale);
+}
+
+static lp_status plan_ctc(lp_plan *plan, lp_error *error) {
+  LP_TRY(check_log_probs(plan, error));
+  const lp_tensor *targets = &plan->c->inputs[TARGETS];
+  const int64_t batch = plan->extent[BATCH], row = is_padded(plan) ? targets->shape[1] : targets->numel;
+  LP_TRY(check_blank(plan, error));
+  LP_TRY(check_count(plan, INPUT_LENGTHS, error));
+  LP_TRY(check_count(plan, TARGET_LENGTHS, error));
+  LP_TRY(check_rows(plan, error));
+  LP_TRY(check_lengths(plan, TARGET_LENGTHS, row, &plan->extent[LONGEST_TARGET], error));
+  LP_TRY(check_lengths(plan, INPUT_LENGTHS, plan->extent[FRAMES], &plan->extent[LONGEST_INPUT], error));
+  LP_TRY(check_total(plan, error));
+  LP_TRY(check_labels(plan, error));
+  lp_plan_set_term(plan, plan->c->inputs[LOG_PROBS].rank == 3 ? 1 : 0, &batch);
+  plan->scratch = scratch_size(plan);
+  return LP_OK;
+}
+
+/* --- one sequence --- */
+
+/* What its loss is divided by. */
+static double divisor(const lp_plan *plan, int64_t n_labels) {
+  if (plan->c->reduction != LP_REDUCTION_MEAN) return 1.0;
+  return (double)plan->extent[BATCH] * (n_labels > 1 ? (double)n_labels : 1.0);
+}
+
+/* What its slopes are multiplied by. */
+static double factor(const lp_plan *plan, int64_t n, int64_t n_labels) {
+  return lp_plan_upstream(plan, plan->c->reduction == LP_REDUCTION_NONE ? n : 0) / divisor(plan, n_labels);
+}
+
+static bool is_finite(const lp_ctc_sequence *q) {
+  int odd = 0;
+  for (int64_t t = 0; t < q->n_frames; t++) {
+    const double *row = q->log_probs + t * q->stride;
+    for (int64_t c = 0; c < q->n_classes; c++) odd |= !(fabs(row[c]) < (double)INFINITY);
+  }
+  return !odd;
+}
+
+/* A sequence with its lattice. */
+typedef struct item {
+  lp_ctc_sequence q;
+  lp_ctc_lattice lattice;
+  double loss_class; /* 0: finite */
+  bool suspect;      /* PyTorch may give infinities or NaN */
+  bool zeroed;       /* zero_infinity applies */
+  double *beside;    /* scratch beyond the lattice's */
+} item;
+
+static void prepare(item *i, const lp_plan *plan, double *scratch) {
+  lp_ctc_forward(&i->lattice, &i->q, scratch);
+  i->beside = scratch + lp_ctc_lattice_size(i->q.n_frames, i->q.n_labels);
+  i->suspect = lp_wide_is_zero(i->lattice.total) || !is_finite(&i->q);
+  i->loss_class = i->suspect ? lp_ctc_loss_class(&i->q, i->beside) : 0.0;
+  i->zeroed = plan->c->params[ZERO_INFINITY] != 0.0 && i->loss_class == (double)INFINITY;
+}
+
+static double loss_of(const item *i) {
+  if (i->zeroed) return 0.0;
+  return isfinite(i->loss_class) ? -lp_ctc_log_total(&i->lattice) : i->loss_class;
+}
+
+static bool has_paths(const item *i) { return isfinite(i->loss_class) && !lp_wide_is_zero(i->lattice.total); }
+
+static void fill(double *grad, const lp_ctc_sequence *q, int64_t from, int64_t to, double value) {
+  for (int64_t t = from; t < to; t++) {
+    for (int64_t c = 0; c < q->n_classes; c++) grad[t * q->stride + c] = value;
+  }
+}
+
+LP_MULTIVERSION
+static void exponentials(double *out, const double *x, int64_t n) {
+  for (int64_t i = 0; i < n; i++) out[i] = lp_exp_pair(x[i], 0.0).high;
+}
+
+/* The classes' shares of the paths in frame t, and their sum. */
+static lp_wide collect(lp_wide *shares, const lp_ctc_lattice *lattice, int64_t t) {
+  const lp_ctc_sequence *q = lattice->q;
+  const lp_wide *forward = lattice->forward + t * lattice->row;
+  const int64_t last = (int64_t)lattice->last[t];
+  lp_wide sum = lp_wide_zero();
+  for (int64_t s = (int64_t)lattice->first[t]; s <= last; s++) {
+    const lp_wide share = lp_wide_multiply(forward[s], lattice->onward[s]);
+    lp_wide *of_class = &shares[lp_ctc_class(q, s)];
+    *of_class = lp_wide_add(*of_class, share);
+    sum = lp_wide_add(sum, share);
+  }
+  return sum;
+}
+
+/* (exp(log_prob) - share / sum) * g. */
+static double slope(double log_prob, lp_wide share, lp_wide sum, double g) {
+  const lp_wide posterior = lp_wide_divide(share, sum), minus = {-posterior.m, posterior.level};
+  return lp_wide_times(lp_wide_add(lp_wide_exp(log_prob, 0.0), minus), g);
+}
+
+/* One row of the gradient; most classes have no share, and few weights are out of range. Leaves the shares zero. */
+static void write_row(double *grad, const double *log_probs, lp_wide *shares, lp_wide sum, int64_t n_classes,
+                      double g) {
+  exponentials(grad, log_probs, n_classes);
+  for (int64_t c = 0; c < n_classes; c++) {
+    if (lp_wide_is_zero(shares[c]) && fabs(log_probs[c]) < 700.0) {
+      grad[c] *= g;
+    } else {
+      grad[c] = slope(log_probs[c], shares[c], sum, g);
+      shares[c] = lp_wide_zero();
+    }
+  }
+}
+
+static void write_gradient(double *grad, item *i, double g) {
+  lp_ctc_lattice *lattice = &i->lattice;
+  const lp_ctc_sequence *q = &i->q;
+  lp_wide *shares = (lp_wide *)(void *)(i->beside + lp_ctc_classes_size(q->n_frames, q->n_labels, q->n_classes));
+  for (int64_t c = 0; c < q->n_classes; c++) shares[c] = lp_wide_zero();
+  for (int64_t t = q->n_frames - 1; t >= 0; t--) {
+    lp_ctc_step_back(lattice, t);
+    const lp_wide sum = collect(shares, lattice, t);
+    write_row(grad + t * q->stride, q->log_probs + t * q->stride, shares, sum, q->n_classes, g);
+  }
+}
+
+/* Where the loss has no finite value, what is finite of the gradient has a posterior of 0. */
+static void write_weights(double *grad, const lp_ctc_sequence *q, double g) {
+  for (int64_t t = 0; t < q->n_frames; t++) {
+    const double *row = q->log_probs + t * q->stride;
+    for (int64_t c = 0; c < q->n_classes; c++) {
+      grad[t * q->stride + c] = row[c] < (double)INFINITY ? lp_wide_times(lp_wide_exp(row[c], 0.0), g) : 0.0;
+    }
+  }
+}
+
+/* --- run --- */
+
+static double run_item(double *grad, item *i, double g) {
+  const lp_ctc_sequence *q = &i->q;
+  if (i->zeroed) {
+    fill(grad, q, 0, q->n_frames, 0.0);
+  } else if (has_paths(i)) {
+    write_gradient(grad, i, g);
+  } else {
+    write_weights(grad, q, g);
+  }
+  if (i->suspect && !i->zeroed) lp_ctc_mark_classes(grad, q, i->loss_class, g, i->beside);
+  return loss_of(i);
+}
+
+static void run_ctc(lp_outcome *outcome, const lp_plan *plan, double *scratch) {
+  double *loss = lp_outcome_loss(outcome), *grad = lp_outcome_grad(outcome, LOG_PROBS);
+  item i = {.q = first_sequence(plan)};
+  lp_sum sum = lp_sum_zero();
+  for (int64_t n = 0; n < plan->extent[BATCH]; n++) {
+    if (n > 0) next_sequence(&i.q, plan, n);
+    prepare(&i, plan, scratch);
+    double *of_sequence = grad + n * i.q.n_classes;
+    const double value = run_item(of_sequence, &i, factor(plan, n, i.q.n_labels));
+    fill(of_sequence, &i.q, i.q.n_frames, plan->extent[FRAMES], 0.0);
+    if (plan->c->reduction == LP_REDUCTION_NONE) loss[n] = value;
+    lp_sum_add(&sum, value / divisor(plan, i.q.n_labels));
+  }
+  if (plan->c->reduction != LP_REDUCTION_NONE) loss[0] = lp_sum_get(&sum);
+}
+
+/* --- scale --- */
+
+static double scale_item(double *scale, item *i, double g) {
+  const lp_ctc_sequence *q = &i->q;
+  const double loss_scale = i->zeroed || !has_paths(i) ? 0.0 : lp_ctc_loss_scale(&i->lattice, i->beside);
+  if (i->zeroed) {
+    fill(scale, q, 0, q->n_frames, 0.0);
+  } else if (has_paths(i)) {
+    lp_ctc_gradient_scale(scale, &i->lattice, loss_scale, g, i->beside);
+  } else {
+    write_weights(scale, q, 4.0 * fabs(g));
+  }
+  return loss_scale;
+}
+
+/* The quotients and the sum of a reduced loss are intermediates too. */
+static void scale_ctc(lp_outcome *scale, const lp_plan *plan, double *scratch) {
+  double *loss = lp_outcome_loss(scale), *grad = lp_outcome_grad(scale, LOG_PROBS);
+  item i = {.q = first_sequence(plan)};
+  double sum = 0.0, whole = 0.0;
+  for (int64_t n = 0; n < plan->extent[BATCH]; n++) {
+    if (n > 0) next_sequence(&i.q, plan, n);
+    prepare(&i, plan, scratch);
+    double *of_sequence = grad + n * i.q.n_classes;
+    const double value = scale_item(of_sequence, &i, factor(plan, n, i.q.n_labels));
+    fill(of_sequence, &i.q, i.q.n_frames, plan->extent[FRAMES], 0.0);
+    if (plan->c->reduction == LP_REDUCTION_NONE) loss[n] = value;
+    const double part = loss_of(&i) / divisor(plan, i.q.n_labels);
+    sum += value / divisor(plan, i.q.n_labels) + fabs(part);
+    whole += part;
+  }
+  if (plan->c->reduction != LP_REDUCTION_NONE) loss[0] = fmin(sum + 2.0 * fabs(whole), DBL_MAX);
+}
+
+/* --- regimes --- */
+
+enum {
+  REGIME_FEASIBLE,
+  REGIME_INFEASIBLE,
+  REGIME_IMPOSSIBLE,
+  REGIME_SINGLE_ALIGNMENT,
+  REGIME_EMPTY_TARGET,
+  REGIME_ZERO_INPUT_LENGTH,
+  REGIME_NOTHING_AT_ALL,
+  REGIME_REPEATS,
+  REGIME_NO_REPEATS,
+  REGIME_BLANK_IN_TARGET,
+  REGIME_BLANK_LAST,
+  REGIME_FRAMES_PAST_END,
+  REGIME_LABELS_PAST_END,
+  REGIME_PADDED,
+  REGIME_CONCATENATED,
+  REGIME_UNBATCHED,
+  REGIME_ZEROED,
+  REGIME_INFINITE,
+  REGIME_NORMALISED,
+  REGIME_UNNORMALISED,
+  REGIME_CONFIDENT,
+  REGIME_NEGATIVE_LOSS,
+  REGIME_WIDE,
+  REGIME_EXP_OVERFLOW,
+  REGIME_EXP_UNDERFLOW,
+  REGIME_NEG_INF,
+  REGIME_POS_INF,
+  REGIME_NAN,
+  REGIME_NAN_OUTSIDE,
+  REGIME_MEAN_BY_LENGTH,
+  REGIME_MEAN_BY_ONE,
+  N_REGIMES
+};
+
+static const lp_regime regimes[N_REGIMES] = {
+    [REGIME_FEASIBLE] = {"feasible", "some alignment has a weight that is not 0"},
+    [REGIME_INFEASIBLE] = {"infeasible", "fewer frames than labels and repeats: no alignment"},
+    [REGIME_IMPOSSIBLE] = {"impossible", "enough frames, but every alignment passes a -inf"},
+    [REGIME_SINGLE_ALIGNMENT] = {"single-alignment", "just as many frames as labels and repeats"},
+    [REGIME_EMPTY_TARGET] = {"empty-target", "target length 0: all frames are blank"},
+    [REGIME_ZERO_INPUT_LENGTH] = {"zero-input-length", "input length 0"},
+    [REGIME_NOTHING_AT_ALL] = {"both-lengths-zero", "input and target length 0: loss 0"},
+    [REGIME_REPEATS] = {"repeats", "equal labels side by side: no skip between them"},
+    [REGIME_NO_REPEATS] = {"skips", "different labels side by side: the blank between them may be skipped"},
+    [REGIME_BLANK_IN_TARGET] = {"blank-in-target", "a label equals the blank"},
+    [REGIME_BLANK_LAST] = {"blank-last", "the last label equals the blank"},
+    [REGIME_FRAMES_PAST_END] = {"frames-past-end", "input length below the extent of log_probs"},
+    [REGIME_LABELS_PAST_END] = {"labels-past-end", "target length below the extent of padded targets"},
+    [REGIME_PADDED] = {"padded", "targets of rank 2"},
+    [REGIME_CONCATENATED] = {"concatenated", "targets of rank 1"},
+    [REGIME_UNBATCHED] = {"unbatched", "log_probs of rank 2"},
+    [REGIME_ZEROED] = {"zeroed", "zero_infinity has replaced an infinite loss"},
+    [REGIME_INFINITE] = {"infinite", "an infinite loss without zero_infinity"},
+    [REGIME_NORMALISED] = {"normalised", "the probabilities of every frame add up to 1, up to 2^-20"},
+    [REGIME_UNNORMALISED] = {"unnormalised", "those of some frame do not"},
+    [REGIME_CONFIDENT] = {"confident", "0 < loss < 2^-20: it is what the alignments lack to 1"},
+    [REGIME_NEGATIVE_LOSS] = {"negative-loss", "weights over 1 make the loss negative"},
+    [REGIME_WIDE] = {"wide", "a weight or a sum of weights below 10^-77 of the largest in its frame"},
+    [REGIME_EXP_OVERFLOW] = {"exp-overflow", "exp(log_probs) exceeds the largest double"},
+    [REGIME_EXP_UNDERFLOW] = {"exp-underflow", "exp(log_probs) of a finite number is below 2^-1022"},
+    [REGIME_NEG_INF] = {"neg-inf", "-inf among the frames of a sequence"},
+    [REGIME_POS_INF] = {"pos-inf", "+inf among the frames of a sequence"},
+    [REGIME_NAN] = {"nan", "NaN among the frames of a sequence"},
+    [REGIME_NAN_OUTSIDE] = {"nan-outside", "NaN or +inf that leaves the loss finite"},
+    [REGIME_MEAN_BY_LENGTH] = {"mean-by-length", "mean divides a loss by its target length"},
+    [REGIME_MEAN_BY_ONE] = {"mean-by-one", "mean divides the loss of an empty target by 1"},
+};
+
+static uint64_t bit(bool entered, int regime) { return (uint64_t)entered << regime; }
+
+static uint64_t shape_regimes(const lp_ctc_sequence *q, const lp_plan *plan) {
+  const int64_t needed = lp_ctc_frames_needed(q);
+  const bool mean = plan->c->reduction == LP_REDUCTION_MEAN;
+  uint64_t set = bit(is_padded(plan), REGIME_PADDED) | bit(!is_padded(plan), REGIME_CONCATENATED);
+  set |= bit(plan->c->inputs[LOG_PROBS].rank == 2, REGIME_UNBATCHED);
+  set |=
+      bit(q->n_frames < needed, REGIME_INFEASIBLE) | bit(q->n_frames == needed && needed > 0, REGIME_SINGLE_ALIGNMENT);
+  set |= bit(q->n_labels == 0, REGIME_EMPTY_TARGET) | bit(q->n_frames == 0, REGIME_ZERO_INPUT_LENGTH);
+  set |= bit(q->n_labels == 0 && q->n_frames == 0, REGIME_NOTHING_AT_ALL);
+  set |= bit(q->n_frames < plan->extent[FRAMES], REGIME_FRAMES_PAST_END);
+  set |= bit(is_padded(plan) && q->n_labels < plan->c->inputs[TARGETS].shape[1], REGIME_LABELS_PAST_END);
+  return set | bit(mean && q->n_labels > 0, REGIME_MEAN_BY_LENGTH) | bit(mean && q->n_labels == 0, REGIME_MEAN_BY_ONE);
+}
+
+static uint64_t label_regimes(const lp_ctc_sequence *q) {
+  uint64_t set = 0;
+  for (int64_t j = 0; j < q->n_labels; j++) {
+    const bool again = j > 0 && q->labels[j] == q->labels[j - 1];
+    set |= bit(again, REGIME_REPEATS) | bit(j > 0 && !again, REGIME_NO_REPEATS);
+    set |= bit(q->labels[j] == q->blank, REGIME_BLANK_IN_TARGET);
+    set |= bit(q->labels[j] == q->blank && j + 1 == q->n_labels, REGIME_BLANK_LAST);
+  }
+  return set;
+}
+
+static uint64_t number_regimes(double x) {
+  return bit(isnan(x), REGIME_NAN) | bit(x == (double)INFINITY, REGIME_POS_INF) |
+         bit(x == -(double)INFINITY, REGIME_NEG_INF) | bit(isfinite(x) && x > 709.782712893384, REGIME_EXP_OVERFLOW) |
+         bit(isfinite(x) && x < -708.3964185322641, REGIME_EXP_UNDERFLOW);
+}
+
+static uint64_t row_regimes(const lp_ctc_sequence *q) {
+  uint64_t set = 0;
+  for (int64_t t = 0; t < q->n_frames; t++) {
+    double sum = 0.0;
+    for (int64_t c = 0; c < q->n_classes; c++) {
+      const double x = q->log_probs[t * q->stride + c];
+      set |= number_regimes(x);
+      sum += lp_exp_pair(x, 0.0).high;
+    }
+    const bool normalised = fabs(sum - 1.0) < 0x1p-20;
+    set |= bit(normalised, REGIME_NORMALISED) | bit(!normalised, REGIME_UNNORMALISED);
+  }
+  return set;
+}
+
+/* Are all that are not zero of one level? */
+static bool is_level(const lp_wide *row, int64_t first, int64_t last) {
+  double level = (double)NAN;
+  for (int64_t s = first; s <= last; s++) {
+    if (lp_wide_is_zero(row[s])) continue;
+    if (row[s].level != level && !isnan(level)) return false;
+    level = row[s].level;
+  }
+  return true;
+}
+
+static bool is_wide(const lp_ctc_lattice *lattice) {
+  for (int64_t t = 0; t < lattice->q->n_frames; t++) {
+    const lp_wide *row = lattice->forward + t * lattice->row;
+    if (!is_level(row, (int64_t)lattice->first[t], (int64_t)lattice->last[t])) return true;
+  }
+  return false;
+}
+
+static uint64_t loss_regimes(const item *i) {
+  const double loss = loss_of(i);
+  const bool infinite = i->loss_class == (double)INFINITY, finite = isfinite(i->loss_class) && has_paths(i);
+  const bool enough = i->q.n_frames >= lp_ctc_frames_needed(&i->q);
+  uint64_t set = bit(finite, REGIME_FEASIBLE) | bit(infinite && enough, REGIME_IMPOSSIBLE);
+  set |= bit(i->zeroed, REGIME_ZEROED) | bit(infinite && !i->zeroed, REGIME_INFINITE);
+  set |=
+      bit(finite && loss > 0.0 && loss < 0x1p-20, REGIME_CONFIDENT) | bit(finite && loss < 0.0, REGIME_NEGATIVE_LOSS);
+  return set | bit(finite && is_wide(&i->lattice), REGIME_WIDE);
+}
+
+static uint64_t regimes_of_ctc(const lp_plan *plan, double *scratch) {
+  item i = {.q = first_sequence(plan)};
+  uint64_t set = 0;
+  for (int64_t n = 0; n < plan->extent[BATCH]; n++) {
+    if (n > 0) next_sequence(&i.q, plan, n);
+    prepare(&i, plan, scratch);
+    const uint64_t numbers = row_regimes(&i.q), odd = (UINT64_C(1) << REGIME_NAN) | (UINT64_C(1) << REGIME_POS_INF);
+    set |= shape_regimes(&i.q, plan) | label_regimes(&i.q) | numbers | loss_regimes(&i);
+    set |= bit((numbers & odd) != 0 && isfinite(i.loss_class), REGIME_NAN_OUTSIDE);
+  }
+  return set;
+}
+
+/* --- the row --- */
+
+static const lp_input_spec inputs[] = {
+    {"log_probs", LP_KIND_REAL, false, true, false, 2, 3, "(T, N, C) or (T, C)", "logarithms of class probabilities",
+     0.0},
+    {"targets", LP_KIND_INDEX, false, false, false, 1, 2, "(N, S) padded, or (sum of target_lengths) concatenated",
+     "labels: classes other than the blank", 0.0},
+    {"input_lengths", LP_KIND_LENGTH, false, false, false, 0, LP_MAX_RANK, "(N), or () when N is 1",
+     "frames of each sequence, at most T", 0.0},
+    {"target_lengths", LP_KIND_LENGTH, false, false, false, 0, LP_MAX_RANK, "(N), or () when N is 1",
+     "labels of each sequence, at most S", 0.0},
+};
+
+static const double blank_values[] = {0.0, 1.0}, blank_rejects[] = {-1.0, 5.0, 1025.0};
+static const double switch_values[] = {0.0, 1.0};
+
+static const lp_param_spec params[] = {
+    {"blank", LP_PARAM_INT, 0.0, "an integer in 0..C-1", "the class that stands between labels", blank_values, 2,
+     blank_rejects, 3},
+    {"zero_infinity", LP_PARAM_BOOL, 0.0, "false or true", "puts 0 in the place of infinite losses and their gradients",
+     switch_values, 2, NULL, 0},
+};
+
+static const lp_rule rules[] = {
+    {"gradient-convention", "the gradient is exp(log_probs) - posterior, not the true derivative -posterior"},
+    {"repeats-need-a-blank", "a sequence is feasible when its frames cover labels and equal neighbours"},
+    {"mean-divides-by-target-length", "mean averages loss / max(target length, 1) over the batch"},
+    {"zero-infinity-gradient", "zero_infinity gives loss 0 and gradient 0, whatever the upstream gradient"},
+    {"infeasible-gradient", "an infinite loss has NaN gradients in all frames of its sequence"},
+    {"neg-inf-gradient", "the gradient at a log-probability of -inf is NaN, that of the others stays finite"},
+    {"frames-past-end", "frames past the input length are not read, and their gradient is 0"},
+    {"labels-past-end", "labels past the target length are not read"},
+    {"blank-in-target", "a label that equals the blank is a label like any other"},
+    {"empty-target", "an empty target costs the blanks of all frames"},
+    {"zero-input-length", "without frames the loss is 0 for an empty target and infinite for another"},
+    {"no-normalisation", "log_probs are taken as they come: the loss may be negative"},
+    {"half-types", "float16 and bfloat16 are refused"},
+};
+
+static const lp_shape_class shape_classes[] = {
+    {"padded", {"T N C", "N S", "N", "N"}, true, false, "rows of targets read with the wrong stride"},
+    {"concatenated", {"T N C", "S", "N", "N"}, true, false, "offsets into concatenated targets"},
+    {"unbatched", {"T C", "S", ".", "."}, false, false, "log_probs without a batch axis"},
+    {"unbatched-row", {"T C", "1 S", "1", "1"}, false, false, "2-D targets beside unbatched log_probs"},
+    {"odd-lengths", {"T 1 C", "1 S", ".", "1 1"}, false, false, "lengths of another rank than 1"},
+    {"one-class", {"T N 1", "N S", "N", "N"}, false, false, "no class but the blank"},
+    {"no-labels", {"T N C", "N 0", "N", "N"}, false, false, "padded targets without columns"},
+    {"no-targets", {"T N C", "0", "N", "N"}, false, false, "concatenated targets without elements"},
+    {"one-frame", {"1 N C", "N S", "N", "N"}, false, false, "a first frame that is the last"},
+    {"few-frames", {"2 N C", "N 4", "N", "N"}, false, false, "more labels than frames"},
+    {"many-classes", {"6 2 65", "2 S", "2", "2"}, false, false, "class loops cut into blocks"},
+    {"thousand-classes", {"3 1 1025", "1 2", "1", "1"}, false, false, "class loops cut into blocks"},
+    {"forty-frames", {"40 3 5", "3 12", "3", "3"}, false, false, "rounding and underflow that build up over frames"},
+    {"many-frames", {"400 1 4", "1 90", "1", "1"}, false, false, "rounding and underflow that build up over frames"},
+    {"long-targets", {"2060 1 3", "1 1025", "1", "1"}, false, false, "states beyond a block of 1024 or 2048"},
+    {"no-batch", {"T 0 C", "0 S", "0", "0"}, false, true, "an empty batch"},
+    {"no-frames", {"0 N C", "N S", "N", "N"}, false, true, "no frames"},
+    {"no-classes", {"T N 0", "N S", "N", "N"}, false, true, "no classes"},
+    {"log-probs-1d", {"T", "S", ".", "."}, false, true, "log_probs without classes"},
+    {"log-probs-4d", {"1 T N C", "N S", "N", "N"}, false, true, "log_probs of rank 4"},
+    {"targets-0d", {"T 1 C", ".", "1", "1"}, false, true, "a single number for targets"},
+    {"targets-3d", {"T N C", "N S 1", "N", "N"}, false, true, "targets of rank 3"},
+    {"too-many-rows", {"T N C", "N+1 S", "N", "N"}, false, true, "more rows of targets than sequences"},
+    {"too-few-rows", {"T N+1 C", "N S", "N+1", "N+1"}, false, true, "fewer rows of targets than sequences"},
+    {"input-lengths-count", {"T N C", "N S", "N+1", "N"}, false, true, "more input lengths than sequences"},
+    {"target-lengths-count", {"T N C", "N S", "N", "N+1"}, false, true, "more target lengths than sequences"},
+};
+
+static const lp_bench_shape bench[] = {
+    {"T=50 N=16 C=20 S=30", {"50 16 20", "16 30", "16", "16"}},
+    {"T=500 N=16 C=100 S=100", {"500 16 100", "16 100", "16", "16"}},
+};
+
+#define COUNT(array) ((int)(sizeof(array) / sizeof((array)[0])))
+
+const lp_loss lp_loss_ctc = {
+    .name = "ctc",
+    .functional = "ctc_loss",
+    .module = "CTCLoss",
+    .summary =
+        "connectionist temporal classification: minus the log of the sum over all alignments of labels to frames",
+    .definition =
+        "loss_n = -log sum over alignments of prod_t exp(log_probs[t, n, class of the alignment in t]); the "
+        "gradient is exp(log_probs) - posterior by convention",
+    .denominator = "each loss by max(target length, 1), then the number of sequences",
+    .ignored = "frames past input_lengths, labels past target_lengths",
+    .batch_axis = "second axis of log_probs when it has rank 3, first axis of padded targets",
+    .class_axis = "last axis of log_probs",
+    .reductions = LP_CAN_USUAL,
+    .rejects = 1u << LP_REJECT_DTYPE | 1u << LP_REJECT_RANK | 1u << LP_REJECT_SHAPE | 1u << LP_REJECT_REDUCTION |
+               1u << LP_REJECT_PARAMETER | 1u << LP_REJECT_INDEX | 1u << LP_REJECT_LENGTH | 1u << LP_REJECT_GRAD_OUTPUT,
+    .inputs = inputs,
+    .n_inputs = COUNT(inputs),
+    .params = params,
+    .n_params = COUNT(params),
+    .regimes = regimes,
+    .n_regimes = N_REGIMES,
+    .rules = rules,
+    .n_rules = COUNT(rules),
+    .shape_classes = shape_classes,
+    .n_shape_classes = COUNT(shape_classes),
+    .value_classes = lp_ctc_value_classes,
+    .n_value_classes = LP_CTC_VALUE_CLASSES,
+    .bench = bench,
+    .n_bench = COUNT(bench),
+    .plan = plan_ctc,
+    .run = run_ctc,
+    .scale = scale_ctc,
+    .regimes_of = regimes_of_ctc,
+    .draw = lp_ctc_draw,
+};

@@ -1,0 +1,215 @@
+/* mse: squared difference, with optional weights. torch.nn.functional.mse_loss.
+ *
+ * Definition, per position, with d = input - target and w the weight (1 when there is none): v = w d^2. mean divides by
+ * the number of positions, and by the sum W of the weights when they are given.
+ * Gradients: 2 w d to the input, its negative to the target, d^2 to the weight, (g/W)(d^2 - L) in a mean L.
+ * Stable form: d is kept with its rounding error, as are d^2, w d^2, 2 w d and the sums.
+ * Rounded intermediates of the scale: d; d^2, where there are weights; and, in a weighted mean, the partial sums of
+ * the weights.
+ * Regimes: nonzero (d != 0), tie (d = 0), non-finite (an infinite or NaN number), weighted (there are weights),
+ * weights-cancel (a mean whose weights sum to 0), empty.
+ * Kinks: none.
+ * Degenerate: infinite and NaN residuals follow the formulas; an upstream gradient of 0 times an infinite slope is NaN.
+ * An empty mean is 0/0, a mean with W = 0 is v/0: +-inf or NaN; its gradient to the weight is g v/W - g (L/W), usually
+ * NaN. Weights need the shape of the input, also where the target makes the result larger: then W sums the weights
+ * once each, and the terms all positions.
+ * Integers beside a floating tensor are promoted, and bool as well unless there are weights. Input and target that are
+ * both integers are refused; with weights they give integers that wrap around.
+ * Error bound: 1 ulp for value and gradients, products with w, sums and means included.
+ * Finite where PyTorch overflows or underflows on the way: pointwise.h, big arithmetic.
+ */
+#include "reference/residual.h"
+
+extern const lp_loss lp_loss_mse;
+
+enum { INPUT, TARGET, WEIGHT, N_INPUTS };
+
+enum { NONZERO, TIE, NON_FINITE, WEIGHTED, WEIGHTS_CANCEL, EMPTY, N_REGIMES };
+
+static const lp_regime regimes[N_REGIMES] = {
+    [NONZERO] = {"nonzero", "input and target differ"},
+    [TIE] = {"tie", "input = target: no loss and no gradient"},
+    [NON_FINITE] = {"non-finite", "an infinite or NaN input, target or weight"},
+    [WEIGHTED] = {"weighted", "weights are given"},
+    [WEIGHTS_CANCEL] = {"weights-cancel", "a mean whose weights sum to 0"},
+    [EMPTY] = {"empty", "no elements"},
+};
+
+static const lp_rule rules[] = {
+    {"weighted-mean", "mean divides by the sum of the weights, and the weights get its gradient as well"},
+    {"weight-shape", "weights have the shape of the input; they do not broadcast"},
+};
+
+static lp_status plan(lp_plan *p, lp_error *error) {
+  const bool weighted = p->c->has_input[WEIGHT];
+  return lp_residual_plan(p, weighted, weighted ? LP_INTEGERS_ALWAYS : LP_INTEGERS_NEVER, error);
+}
+
+LP_MULTIVERSION static void plain_terms(const lp_run *run) {
+  const double *x = run->x[INPUT], *t = run->x[TARGET];
+  double *value = run->value, *value_low = run->value_low;
+  double *to_input = run->slope[INPUT], *to_input_low = run->slope_low[INPUT];
+  double *to_target = run->slope[TARGET], *to_target_low = run->slope_low[TARGET];
+  LP_INDEPENDENT
+  for (int i = 0; i < run->n; i++) {
+    const lp_pair d = lp_two_sum(x[i], -t[i]), v = lp_residual_square(d);
+    value[i] = v.high;
+    value_low[i] = v.low;
+    to_input[i] = 2.0 * d.high;
+    to_input_low[i] = 2.0 * d.low;
+    to_target[i] = 2.0 * (t[i] - x[i]);
+    to_target_low[i] = -2.0 * d.low;
+  }
+}
+
+LP_MULTIVERSION static void weighted_terms(const lp_run *run) {
+  const double *x = run->x[INPUT], *t = run->x[TARGET], *w = run->x[WEIGHT];
+  double *value = run->value, *value_low = run->value_low;
+  double *to_input = run->slope[INPUT], *to_input_low = run->slope_low[INPUT];
+  double *to_target = run->slope[TARGET], *to_target_low = run->slope_low[TARGET];
+  double *to_weight = run->slope[WEIGHT], *to_weight_low = run->slope_low[WEIGHT];
+  LP_INDEPENDENT
+  for (int i = 0; i < run->n; i++) {
+    const lp_pair d = lp_two_sum(x[i], -t[i]), own = lp_residual_square(d);
+    const lp_pair v = lp_residual_weigh(w[i], own), slope = lp_residual_weigh(2.0 * w[i], d);
+    value[i] = v.high;
+    value_low[i] = v.low;
+    to_input[i] = slope.high;
+    to_input_low[i] = slope.low;
+    to_target[i] = -slope.high;
+    to_target_low[i] = -slope.low;
+    to_weight[i] = own.high;
+    to_weight_low[i] = own.low;
+  }
+}
+
+static void terms(const lp_run *run) { (run->x[WEIGHT] == NULL ? plain_terms : weighted_terms)(run); }
+
+/* |v| + |dv/dd||d| = 3 |v|, and |v| more for d^2 before a weight; 2 w d counts itself and d. */
+static void scales(const lp_run *run) {
+  const bool weighted = run->x[WEIGHT] != NULL;
+  for (int i = 0; i < run->n; i++) {
+    const double size = fabs(run->x[INPUT][i] - run->x[TARGET][i]), w = weighted ? fabs(run->x[WEIGHT][i]) : 1.0;
+    run->value[i] = (weighted ? 4.0 : 3.0) * w * size * size;
+    run->slope[INPUT][i] = 4.0 * w * size;
+    run->slope[TARGET][i] = 4.0 * w * size;
+    run->slope[WEIGHT][i] = 3.0 * size * size;
+  }
+}
+
+static void big(lp_big_term *term, const lp_run *run, int i) {
+  const lp_big d = lp_residual_big(run, i), w = lp_residual_big_weight(run, i);
+  const lp_big own = lp_big_multiply(d, d), slope = lp_big_multiply(lp_big_of(2.0), lp_big_multiply(w, d));
+  const lp_big slope_scale = lp_big_multiply(lp_big_of(2.0), lp_big_abs(slope));
+  term->value = lp_big_multiply(w, own);
+  term->value_scale = lp_big_multiply(lp_big_of(run->x[WEIGHT] != NULL ? 4.0 : 3.0), lp_big_abs(term->value));
+  term->slope[INPUT] = slope;
+  term->slope[TARGET] =
+      slope.high == 0.0 && run->x[WEIGHT] == NULL ? lp_residual_big_zero(run, i) : lp_big_negate(slope);
+  term->slope[WEIGHT] = own;
+  term->slope_scale[INPUT] = slope_scale;
+  term->slope_scale[TARGET] = slope_scale;
+  term->slope_scale[WEIGHT] = lp_big_multiply(lp_big_of(3.0), own);
+}
+
+static uint64_t regimes_of_run(const lp_run *run) {
+  uint64_t set = run->x[WEIGHT] == NULL ? 0 : UINT64_C(1) << WEIGHTED;
+  for (int i = 0; i < run->n; i++) {
+    const double x = run->x[INPUT][i], t = run->x[TARGET][i], w = run->x[WEIGHT] == NULL ? 1.0 : run->x[WEIGHT][i];
+    const bool finite = isfinite(x) && isfinite(t) && isfinite(w);
+    set |= UINT64_C(1) << (!finite ? NON_FINITE : x == t ? TIE : NONZERO);
+  }
+  return set;
+}
+
+static const lp_pointwise kernel = {
+    .terms = terms,
+    .scales = scales,
+    .regimes = regimes_of_run,
+    .regime_empty = UINT64_C(1) << EMPTY,
+    .big = big,
+    .weight = WEIGHT,
+};
+
+static const lp_pointwise integer_kernel = {
+    .terms = lp_integer_square, .scales = lp_integer_square_scales, .weight = WEIGHT};
+
+static const lp_pointwise *kernel_of(const lp_plan *p) { return lp_residual_is_integer(p) ? &integer_kernel : &kernel; }
+
+static void run_case(lp_outcome *outcome, const lp_plan *p, double *scratch) {
+  lp_pointwise_run(outcome, p, kernel_of(p), scratch);
+  if (lp_residual_is_integer(p)) lp_integer_wrap_sum(outcome, p);
+}
+
+static void scale_case(lp_outcome *scale, const lp_plan *p, double *scratch) {
+  lp_pointwise_scale(scale, p, kernel_of(p), scratch);
+}
+
+static uint64_t regimes_of_case(const lp_plan *p, double *scratch) {
+  const uint64_t cancel = lp_residual_weights_cancel(p) ? UINT64_C(1) << WEIGHTS_CANCEL : 0;
+  return cancel | lp_pointwise_regimes(p, &kernel, scratch);
+}
+
+static int lattice(double *values, int capacity, const double *params, int input, const double *earlier) {
+  (void)capacity, (void)params;
+  return lp_residual_lattice(values, input, earlier, NULL, 0);
+}
+
+static void draw(lp_case *c, lp_rng *rng, int value_class) { lp_residual_draw(c, rng, value_class, lattice); }
+
+static const lp_input_spec inputs[N_INPUTS] = {
+    [INPUT] = {.name = "input",
+               .kind = LP_KIND_REAL,
+               .differentiable = true,
+               .integer_ok = true,
+               .max_rank = LP_MAX_RANK,
+               .shape = "(*)",
+               .about = "predictions; broadcasts with target"},
+    [TARGET] = {.name = "target",
+                .kind = LP_KIND_REAL,
+                .differentiable = true,
+                .integer_ok = true,
+                .max_rank = LP_MAX_RANK,
+                .shape = "(*)",
+                .about = "what should have been predicted; broadcasts with input"},
+    [WEIGHT] = {.name = "weight",
+                .kind = LP_KIND_REAL,
+                .optional = true,
+                .differentiable = true,
+                .integer_ok = true,
+                .max_rank = LP_MAX_RANK,
+                .shape = "the shape of input",
+                .about = "multiplies each term; mean divides by its sum",
+                .plot_at = 1.0},
+};
+
+const lp_loss lp_loss_mse = {
+    .name = "mse",
+    .functional = "mse_loss",
+    .module = "MSELoss",
+    .summary = "mean squared error",
+    .definition = "weight * (input - target)^2",
+    .denominator = "number of elements after broadcasting; the sum of the weights when there are any",
+    .ignored = "none",
+    .batch_axis = "none",
+    .class_axis = "none",
+    .reductions = LP_CAN_USUAL,
+    .legacy_reduction = true,
+    .pointwise = true,
+    .rejects = 1u << LP_REJECT_SHAPE | 1u << LP_REJECT_REDUCTION | 1u << LP_REJECT_GRAD_OUTPUT,
+    .inputs = inputs,
+    .n_inputs = N_INPUTS,
+    .regimes = regimes,
+    .n_regimes = N_REGIMES,
+    .rules = rules,
+    .n_rules = sizeof rules / sizeof rules[0],
+    .shape_classes = lp_residual_shape_classes,
+    .n_shape_classes = LP_RESIDUAL_SHAPES,
+    .value_classes = lp_common_value_classes,
+    .n_value_classes = LP_VALUES_COMMON_COUNT,
+    .plan = plan,
+    .run = run_case,
+    .scale = scale_case,
+    .regimes_of = regimes_of_case,
+    .draw = draw,
+};

@@ -1,0 +1,612 @@
+/* The driver of pointwise losses.
+ *
+ * Run and scale are one computation with two kernels: a scale takes absolute values of what is multiplied and adds
+ * where a gradient subtracts. A case is worked through in chunks in double precision; when a chunk turns out to hold a
+ * number that is finite, not zero, and so large or small that a kernel might overflow or underflow, the whole case is
+ * done again in big arithmetic. */
+#include "reference/pointwise.h"
+
+#include <float.h>
+#include <math.h>
+#include <string.h>
+
+#include "reference/vecmath.h"
+
+/* What one call has to do. */
+typedef struct task {
+  const lp_plan *plan;
+  const lp_pointwise *loss;
+  lp_outcome *outcome;
+  bool scales; /* scales are wanted, not the outputs themselves */
+} task;
+
+/* Buffers of one chunk, and the sums of gradients of broadcast inputs. */
+typedef struct workspace {
+  lp_run run;
+  double *gathered[LP_MAX_INPUTS];
+  double *sums[LP_MAX_INPUTS]; /* BIG_SIZE doubles for each element of a broadcast input that wants a gradient */
+  double *ones, *zeros;
+  double *upstream, *upstream_low; /* the coefficient, at every position, of a reduced loss */
+  double *gated, *gated_low;
+  int64_t offset[LP_MAX_INPUTS][LP_CHUNK]; /* where each position reads a broadcast input */
+  int64_t integers[LP_MAX_INPUTS][LP_CHUNK];
+} workspace;
+
+enum { BIG_SIZE = sizeof(lp_big) / sizeof(double), SHARED_BUFFERS = 9, INPUT_BUFFERS = 3 };
+
+/* Position i reads element i. */
+static bool is_direct(const lp_plan *plan, int k) { return plan->c->inputs[k].numel == plan->term.numel; }
+
+static bool wants_sums(const lp_plan *plan, int k) {
+  return plan->c->has_input[k] && plan->c->loss->inputs[k].differentiable && !is_direct(plan, k);
+}
+
+size_t lp_pointwise_scratch(const lp_plan *plan) {
+  const int n_inputs = plan->c->loss->n_inputs;
+  size_t total = (size_t)LP_CHUNK * (size_t)(SHARED_BUFFERS + INPUT_BUFFERS * n_inputs);
+  for (int k = 0; k < n_inputs; k++) {
+    if (wants_sums(plan, k)) total += BIG_SIZE * (size_t)plan->c->inputs[k].numel;
+  }
+  return total;
+}
+
+double lp_underflow_floor(const lp_case *c) {
+  double floor = 0.0;
+  for (int k = 0; k < c->loss->n_inputs; k++) {
+    const lp_dtype dtype = c->inputs[k].dtype;
+    if (!c->has_input[k] || !lp_dtype_is_floating(dtype)) continue;
+    floor = fmax(floor, lp_dtype_smallest_subnormal(dtype) / lp_dtype_unit_roundoff(dtype));
+  }
+  return floor;
+}
+
+static double *take(double **scratch, int64_t n, double fill, int64_t n_filled) {
+  double *const taken = *scratch;
+  for (int64_t i = 0; i < n_filled; i++) taken[i] = fill;
+  *scratch += n;
+  return taken;
+}
+
+static void set_up(workspace *w, const lp_plan *plan, double *scratch) {
+  const lp_case *c = plan->c;
+  const int64_t used = plan->term.numel < LP_CHUNK ? plan->term.numel : LP_CHUNK;
+  w->run = (lp_run){.c = c, .params = c->params};
+  w->run.value = take(&scratch, LP_CHUNK, 0.0, used);
+  w->run.value_low = take(&scratch, LP_CHUNK, 0.0, used);
+  w->run.gate = take(&scratch, LP_CHUNK, 1.0, used);
+  w->ones = take(&scratch, LP_CHUNK, 1.0, used);
+  w->zeros = take(&scratch, LP_CHUNK, 0.0, used);
+  w->upstream = take(&scratch, LP_CHUNK, 1.0, used);
+  w->upstream_low = take(&scratch, LP_CHUNK, 0.0, used);
+  w->gated = take(&scratch, LP_CHUNK, 0.0, used);
+  w->gated_low = take(&scratch, LP_CHUNK, 0.0, used);
+  for (int k = 0; k < c->loss->n_inputs; k++) {
+    w->gathered[k] = take(&scratch, LP_CHUNK, 0.0, used);
+    double *const slope = take(&scratch, LP_CHUNK, 0.0, used), *const low = take(&scratch, LP_CHUNK, 0.0, used);
+    w->run.slope[k] = c->loss->inputs[k].differentiable ? slope : NULL;
+    w->run.slope_low[k] = c->loss->inputs[k].differentiable ? low : NULL;
+    const int64_t sums = BIG_SIZE * c->inputs[k].numel;
+    w->sums[k] = wants_sums(plan, k) ? take(&scratch, sums, 0.0, sums) : NULL;
+  }
+}
+
+/* ---- Reading a chunk ---- */
+
+static inline double element(const lp_tensor *x, int64_t i) { return x->f64 != NULL ? x->f64[i] : (double)x->i64[i]; }
+
+/* Moves a multi-index one position on, in row-major order, and returns where it reads. */
+static int64_t step(int64_t *index, int64_t at, const lp_tensor *term, const int64_t *stride) {
+  for (int axis = term->rank - 1; axis >= 0; axis--) {
+    at += stride[axis];
+    if (++index[axis] < term->shape[axis]) break;
+    at -= stride[axis] * term->shape[axis];
+    index[axis] = 0;
+  }
+  return at;
+}
+
+static void find_offsets(int64_t *offset, const lp_plan *plan, int k, int64_t start, int n) {
+  const lp_tensor *term = &plan->term;
+  const int64_t *stride = plan->stride[k];
+  int64_t index[LP_MAX_RANK];
+  int64_t at = 0;
+  for (int axis = term->rank - 1; axis >= 0; axis--) {
+    index[axis] = start % term->shape[axis];
+    start /= term->shape[axis];
+    at += index[axis] * stride[axis];
+  }
+  for (int i = 0; i < n; i++) {
+    offset[i] = at;
+    at = step(index, at, term, stride);
+  }
+}
+
+static void gather(workspace *w, const lp_tensor *x, int k) {
+  const int64_t *offset = w->offset[k];
+  for (int i = 0; i < w->run.n; i++) w->gathered[k][i] = element(x, offset[i]);
+  w->run.x[k] = w->gathered[k];
+  if (x->i64 == NULL) return;
+  for (int i = 0; i < w->run.n; i++) w->integers[k][i] = x->i64[offset[i]];
+  w->run.integers[k] = w->integers[k];
+}
+
+static void convert(workspace *w, const lp_tensor *x, int k, int64_t start) {
+  for (int i = 0; i < w->run.n; i++) w->gathered[k][i] = (double)x->i64[start + i];
+  w->run.x[k] = w->gathered[k];
+  w->run.integers[k] = x->i64 + start;
+}
+
+static void read_chunk(workspace *w, const lp_plan *plan, int64_t start) {
+  const int64_t left = plan->term.numel - start;
+  w->run.n = left < LP_CHUNK ? (int)left : LP_CHUNK;
+  for (int k = 0; k < plan->c->loss->n_inputs; k++) {
+    const lp_tensor *x = &plan->c->inputs[k];
+    if (!plan->c->has_input[k]) continue;
+    if (!is_direct(plan, k)) {
+      find_offsets(w->offset[k], plan, k, start, w->run.n);
+      gather(w, x, k);
+    } else if (x->f64 == NULL) {
+      convert(w, x, k, start);
+    } else {
+      w->run.x[k] = x->f64 + start;
+    }
+  }
+}
+
+/* ---- Numbers within reach of double ---- */
+
+/* 2^-200 <= |x| < 2^312, 512 exponents, or 0: products of four such numbers, and the rounding errors of products of
+ * three, stay within the range of double. */
+#define TAME_LOW 0x1p-200
+#define TAME_HIGH 0x1p312
+
+/* The coefficient g/n meets the slopes last. */
+#define TAME_COEFFICIENT_LOW 0x1p-64
+#define TAME_COEFFICIENT_HIGH 0x1p64
+
+/* Bits less those of the smallest tame number, without the sign, fill 61 bits exactly when the number is tame. */
+LP_MULTIVERSION static bool all_tame(const double *x, int n) {
+  const uint64_t low = lp_bits(TAME_LOW) << 1;
+  uint64_t outside = 0;
+  for (int i = 0; i < n; i++) {
+    const uint64_t distance = (lp_bits(x[i]) << 1) - low;
+    outside |= x[i] == 0.0 ? 0 : distance;
+  }
+  return outside >> 62 == 0;
+}
+
+static bool is_wild(double x, double low, double high) {
+  const double size = fabs(x);
+  return size > 0.0 && size <= DBL_MAX && !(size >= low && size < high);
+}
+
+static bool any_wild(const double *x, int n) {
+  if (all_tame(x, n)) return false;
+  for (int i = 0; i < n; i++) {
+    if (is_wild(x[i], TAME_LOW, TAME_HIGH)) return true;
+  }
+  return false;
+}
+
+static bool reduced(const lp_plan *plan) { return plan->c->reduction != LP_REDUCTION_NONE; }
+
+static bool all_finite(const double *x, int n) {
+  for (int i = 0; i < n; i++) {
+    if (!isfinite(x[i])) return false;
+  }
+  return true;
+}
+
+static bool chunk_is_wild(const workspace *w, const lp_plan *plan, const lp_pointwise *loss, int64_t start) {
+  const double *each = plan->c->has_grad_output && !reduced(plan) ? plan->c->grad_output.f64 + start : NULL;
+  if (each != NULL && any_wild(each, w->run.n)) return true;
+  if (loss->wild != NULL && each != NULL && !all_finite(each, w->run.n)) return true;
+  if (loss->wild != NULL && loss->wild(&w->run)) return true;
+  for (int k = 0; k < plan->c->loss->n_inputs; k++) {
+    if (w->run.x[k] != NULL && any_wild(w->run.x[k], w->run.n)) return true;
+  }
+  return false;
+}
+
+/* ---- Pairs ---- */
+
+/* high + low with its high part rounded; what is left of a sum that is not finite is dropped. */
+static lp_pair settle(double high, double low) {
+  const lp_pair sum = lp_two_sum(high, low);
+  return isfinite(sum.high) ? sum : (lp_pair){high, 0.0};
+}
+
+static lp_pair divide(lp_pair a, lp_pair b) {
+  const double quotient = a.high / b.high;
+  const double low = (fma(-quotient, b.high, a.high) + a.low - quotient * b.low) / b.high;
+  return quotient != 0.0 && isfinite(low) ? settle(quotient, low) : (lp_pair){quotient, 0.0};
+}
+
+/* (a + a_low) * (b + b_low) rounded once and a half. Zeros keep the sign of a * b, and low parts do not count where
+ * a * b is not finite. */
+LP_INLINE double multiply(double a, double a_low, double b, double b_low) {
+  const double product = a * b;
+  const double whole = product + (a * b_low + a_low * b);
+  return product != 0.0 && fabs(whole) <= DBL_MAX ? whole : product;
+}
+
+/* Running sums side by side, so that they vectorize without waiting for each other: lane l holds the positions that
+ * are l modulo LANES. */
+enum { LANES = 32 };
+typedef struct lane_sum {
+  double high[LANES], low[LANES];
+} lane_sum;
+
+LP_INLINE void add_pair(double *high, double *low, double x, double x_low) {
+  const lp_pair sum = lp_two_sum(*high, x);
+  *high = sum.high;
+  *low += sum.low + x_low;
+}
+
+LP_MULTIVERSION static void add_to_lanes(lane_sum *s, const double *x, const double *x_low, int n) {
+  lane_sum t = *s;
+  int i = 0;
+  for (; i + LANES <= n; i += LANES) {
+    for (int l = 0; l < LANES; l++) add_pair(&t.high[l], &t.low[l], x[i + l], x_low[i + l]);
+  }
+  for (int l = 0; i < n; i++, l++) add_pair(&t.high[l], &t.low[l], x[i], x_low[i]);
+  *s = t;
+}
+
+static lp_pair total_of(const lane_sum *s) {
+  double high = 0.0, low = 0.0;
+  for (int l = 0; l < LANES; l++) add_pair(&high, &low, s->high[l], s->low[l]);
+  return settle(high, low);
+}
+
+/* ---- Denominators ---- */
+
+static bool weighted_mean(const task *t) {
+  return t->loss->weight != 0 && t->plan->c->has_input[t->loss->weight] && t->plan->c->reduction == LP_REDUCTION_MEAN;
+}
+
+static double count(const lp_plan *plan) {
+  const lp_tensor *first = &plan->c->inputs[0];
+  switch (plan->c->reduction) {
+    case LP_REDUCTION_MEAN:
+      return (double)plan->term.numel;
+    case LP_REDUCTION_BATCHMEAN:
+      return first->rank == 0 ? 1.0 : (double)first->shape[0];
+    default:
+      return 1.0;
+  }
+}
+
+/* The sum of the weights, or of their absolute values, which only a scale asks for. */
+static lp_pair sum_weights(workspace *w, const lp_tensor *weight, bool absolute) {
+  lane_sum sum = {{0.0}, {0.0}};
+  for (int64_t start = 0; start < weight->numel; start += LP_CHUNK) {
+    const int n = weight->numel - start < LP_CHUNK ? (int)(weight->numel - start) : LP_CHUNK;
+    for (int i = 0; i < n; i++) w->gated[i] = element(weight, start + i);
+    for (int i = 0; i < n && absolute; i++) w->gated[i] = fabs(w->gated[i]);
+    add_to_lanes(&sum, w->gated, w->zeros, n);
+  }
+  return total_of(&sum);
+}
+
+/* What the sum is divided by. Its own relative error grows by sum|w| / |W|; in a scale 1/W stands with that factor
+ * more. */
+static lp_pair denominator(workspace *w, const task *t) {
+  if (!weighted_mean(t)) return (lp_pair){count(t->plan), 0.0};
+  const lp_tensor *weight = &t->plan->c->inputs[t->loss->weight];
+  const lp_pair sum = sum_weights(w, weight, false);
+  if (!t->scales) return sum;
+  const double size = fabs(sum.high);
+  return (lp_pair){size / (1.0 + sum_weights(w, weight, true).high / size), 0.0};
+}
+
+/* The upstream gradient of a reduced loss, 1 otherwise. */
+static double upstream(const task *t) {
+  const double g = reduced(t->plan) ? lp_plan_upstream(t->plan, 0) : 1.0;
+  return t->scales ? fabs(g) : g;
+}
+
+/* ---- In double precision ---- */
+
+/* What multiplies the slopes of input k at the positions of this chunk, position by position. */
+typedef struct factors {
+  const double *high, *low;
+} factors;
+
+static factors shared_factors(const workspace *w, const task *t, int64_t start) {
+  const lp_case *c = t->plan->c;
+  const factors own = {w->upstream, w->upstream_low};
+  if (reduced(t->plan) || !c->has_grad_output) return own;
+  if (!t->scales) return (factors){c->grad_output.f64 + start, w->zeros};
+  for (int i = 0; i < w->run.n; i++) w->upstream[i] = fabs(c->grad_output.f64[start + i]);
+  return own;
+}
+
+LP_MULTIVERSION static factors pass_gate(workspace *w, factors f) {
+  LP_INDEPENDENT
+  for (int i = 0; i < w->run.n; i++) {
+    const bool open = w->run.gate[i] != 0.0;
+    w->gated[i] = open ? f.high[i] : 0.0;
+    w->gated_low[i] = open ? f.low[i] : 0.0;
+  }
+  return (factors){w->gated, w->gated_low};
+}
+
+LP_MULTIVERSION static void write_products(double *out, factors f, const double *slope, const double *slope_low,
+                                           int n) {
+  LP_INDEPENDENT
+  for (int i = 0; i < n; i++) out[i] = multiply(f.high[i], f.low[i], slope[i], slope_low[i]);
+}
+
+static void add_products(double *sums, const int64_t *offset, factors f, const double *slope, const double *slope_low,
+                         int n) {
+  for (int i = 0; i < n; i++) {
+    const lp_pair product = lp_two_product(f.high[i], slope[i]);
+    const double low = product.low + (f.high[i] * slope_low[i] + f.low[i] * slope[i]);
+    double *const sum = &sums[BIG_SIZE * offset[i]];
+    add_pair(&sum[0], &sum[1], product.high, low);
+  }
+}
+
+/* The gradient of the weight of a weighted mean is (sum of slopes - L) * g/W; its sums are taken without g/W, to be
+ * multiplied after the subtraction, unless g/W is not finite. */
+static bool factor_comes_later(const task *t, int k, double coefficient) {
+  return weighted_mean(t) && k == t->loss->weight && isfinite(coefficient);
+}
+
+static void add_gradients(workspace *w, const task *t, int64_t start, lp_pair coefficient) {
+  const lp_plan *plan = t->plan;
+  const factors ungated = shared_factors(w, t, start);
+  const factors shared = t->loss->gated ? pass_gate(w, ungated) : ungated;
+  for (int k = 0; k < plan->c->loss->n_inputs; k++) {
+    double *const out = lp_outcome_grad(t->outcome, k);
+    if (out == NULL) continue;
+    const factors f = factor_comes_later(t, k, coefficient.high) ? (factors){w->ones, w->zeros} : shared;
+    if (is_direct(plan, k)) {
+      write_products(out + start, f, w->run.slope[k], w->run.slope_low[k], w->run.n);
+    } else {
+      add_products(w->sums[k], w->offset[k], f, w->run.slope[k], w->run.slope_low[k], w->run.n);
+    }
+  }
+}
+
+/* What is left to do for the gradient of the weight of a weighted mean, out[j] being the sum of its slopes. */
+LP_MULTIVERSION static void finish_weight(double *out, int64_t n, lp_pair coefficient, lp_pair minus_mean) {
+  for (int64_t j = 0; j < n; j++) {
+    const lp_pair rest = lp_two_sum(out[j], minus_mean.high);
+    out[j] = multiply(rest.high, rest.low + minus_mean.low, coefficient.high, coefficient.low);
+  }
+}
+
+/* The same in PyTorch's own terms, where g/W or L is not finite. */
+static void finish_weight_literally(double *out, int64_t n, double coefficient, double g, double mean_over_sum) {
+  for (int64_t j = 0; j < n; j++) {
+    const double own = isfinite(coefficient) ? coefficient * out[j] : out[j];
+    out[j] = own - g * mean_over_sum;
+  }
+}
+
+static void finish_gradients(const workspace *w, const task *t, lp_pair coefficient, lp_pair mean, lp_pair below) {
+  const double sign = t->scales ? 1.0 : -1.0;
+  for (int k = 0; k < t->plan->c->loss->n_inputs; k++) {
+    double *const out = lp_outcome_grad(t->outcome, k);
+    const int64_t n = t->plan->c->inputs[k].numel;
+    for (int64_t j = 0; out != NULL && w->sums[k] != NULL && j < n; j++) {
+      out[j] = settle(w->sums[k][BIG_SIZE * j], w->sums[k][BIG_SIZE * j + 1]).high;
+    }
+    if (out == NULL || !weighted_mean(t) || k != t->loss->weight) continue;
+    if (isfinite(coefficient.high) && isfinite(mean.high)) {
+      finish_weight(out, n, coefficient, (lp_pair){sign * mean.high, sign * mean.low});
+    } else {
+      finish_weight_literally(out, n, coefficient.high, upstream(t), mean.high / below.high);
+    }
+  }
+}
+
+static void add_values(lane_sum *total, double *out, const workspace *w, const task *t, int64_t start) {
+  if (reduced(t->plan)) {
+    add_to_lanes(total, w->run.value, w->run.value_low, w->run.n);
+  } else {
+    memcpy(out + start, w->run.value, (size_t)w->run.n * sizeof(double));
+  }
+}
+
+static bool wild_from_the_start(const task *t, lp_pair coefficient) {
+  if (t->loss->wild != NULL && !isfinite(coefficient.high)) return true;
+  return any_wild(t->plan->c->params, t->plan->c->loss->n_params) ||
+         is_wild(coefficient.high, TAME_COEFFICIENT_LOW, TAME_COEFFICIENT_HIGH);
+}
+
+static void evaluate(workspace *w, const task *t, int64_t start) {
+  read_chunk(w, t->plan, start);
+  (t->scales ? t->loss->scales : t->loss->terms)(&w->run);
+}
+
+/* The mean again, of values that are each a number where their sum overflowed: with a shift. */
+static lp_pair shifted_mean(workspace *w, const task *t, lp_pair below) {
+  lane_sum total = {{0.0}, {0.0}};
+  for (int64_t start = 0; start < t->plan->term.numel; start += LP_CHUNK) {
+    evaluate(w, t, start);
+    for (int i = 0; i < w->run.n; i++) {
+      w->run.value[i] *= 0x1p-64;
+      w->run.value_low[i] *= 0x1p-64;
+    }
+    add_to_lanes(&total, w->run.value, w->run.value_low, w->run.n);
+  }
+  const lp_pair mean = divide(total_of(&total), below);
+  return settle(0x1p64 * mean.high, 0x1p64 * mean.low);
+}
+
+/* Returns false when the case needs big arithmetic, with the outcome half written. */
+static bool run_in_double(workspace *w, const task *t) {
+  const lp_plan *plan = t->plan;
+  const bool can_go_big = t->loss->big != NULL;
+  const lp_pair below = denominator(w, t), coefficient = divide((lp_pair){upstream(t), 0.0}, below);
+  double *const out = lp_outcome_loss(t->outcome);
+  lane_sum total = {{0.0}, {0.0}};
+  if (can_go_big && wild_from_the_start(t, coefficient)) return false;
+  for (int i = 0; i < LP_CHUNK; i++) {
+    w->upstream[i] = coefficient.high;
+    w->upstream_low[i] = coefficient.low;
+  }
+  for (int64_t start = 0; start < plan->term.numel; start += LP_CHUNK) {
+    read_chunk(w, plan, start);
+    if (can_go_big && chunk_is_wild(w, plan, t->loss, start)) return false;
+    (t->scales ? t->loss->scales : t->loss->terms)(&w->run);
+    add_values(&total, out, w, t, start);
+    add_gradients(w, t, start, coefficient);
+  }
+  const lp_pair sum = total_of(&total);
+  const lp_pair mean = isfinite(sum.high) ? divide(sum, below) : shifted_mean(w, t, below);
+  if (reduced(plan)) out[0] = mean.high;
+  finish_gradients(w, t, coefficient, mean, below);
+  return true;
+}
+
+/* ---- In big arithmetic ---- */
+
+typedef struct big_sums {
+  lp_big total, below, coefficient, mean;
+} big_sums;
+
+static lp_big big_denominator(const task *t) {
+  if (!weighted_mean(t)) return lp_big_of(count(t->plan));
+  const lp_tensor *weight = &t->plan->c->inputs[t->loss->weight];
+  lp_big sum = lp_big_of(0.0), size = lp_big_of(0.0);
+  for (int64_t i = 0; i < weight->numel; i++) {
+    const lp_big x = lp_big_of(element(weight, i));
+    sum = lp_big_add(sum, x);
+    size = lp_big_add(size, lp_big_abs(x));
+  }
+  if (!t->scales) return sum;
+  const lp_big condition = lp_big_add(lp_big_of(1.0), lp_big_divide(size, lp_big_abs(sum)));
+  return lp_big_divide(lp_big_abs(sum), condition);
+}
+
+static lp_big_term big_term(const workspace *w, const task *t, int i) {
+  lp_big_term term = {.shut = false};
+  t->loss->big(&term, &w->run, i);
+  if (t->scales) {
+    term.value = term.value_scale;
+    memcpy(term.slope, term.slope_scale, sizeof term.slope);
+  }
+  return term;
+}
+
+static lp_big big_factor(const task *t, const lp_big_term *term, int k, int64_t position, lp_big coefficient) {
+  if (factor_comes_later(t, k, coefficient.high)) return lp_big_of(1.0);
+  if (term->shut) return lp_big_of(0.0);
+  if (reduced(t->plan)) return coefficient;
+  const double g = lp_plan_upstream(t->plan, position);
+  return lp_big_of(t->scales ? fabs(g) : g);
+}
+
+/* (sum - S/W) g/W as (sum W - S) (g/W)/W, which cancels exactly when there is one weight. */
+static lp_big big_weight_gradient(lp_big sum, const big_sums *s, const task *t) {
+  if (lp_big_is_finite(s->coefficient) && lp_big_is_finite(s->mean)) {
+    const lp_big own = lp_big_multiply(sum, s->below);
+    const lp_big rest = t->scales ? lp_big_add(own, s->total) : lp_big_subtract(own, s->total);
+    return lp_big_multiply(lp_big_divide(rest, s->below), s->coefficient);
+  }
+  const lp_big own = lp_big_is_finite(s->coefficient) ? lp_big_multiply(s->coefficient, sum) : sum;
+  const lp_big part = lp_big_divide(s->mean, s->below);
+  return lp_big_subtract(own, lp_big_multiply(lp_big_of(upstream(t)), part));
+}
+
+static lp_big load(const double *at) { return (lp_big){at[0], at[1], at[2]}; }
+
+static void store(double *at, lp_big a) {
+  at[0] = a.high;
+  at[1] = a.low;
+  at[2] = a.exponent;
+}
+
+/* factor * slope, but for what PyTorch's way of adding a slope up from parts makes of infinities and zeros. */
+static lp_big chain(lp_big factor, const lp_big_term *term, int k) {
+  if (term->torn[k] && !lp_big_is_finite(factor)) return lp_big_of((double)NAN);
+  if (term->idle[k] && factor.high == 0.0) return lp_big_of(0.0);
+  return lp_big_multiply(factor, term->slope[k]);
+}
+
+static void add_big_gradients(const workspace *w, const task *t, const lp_big_term *term, int i, int64_t position,
+                              const big_sums *s) {
+  for (int k = 0; k < t->plan->c->loss->n_inputs; k++) {
+    double *const out = lp_outcome_grad(t->outcome, k);
+    if (out == NULL) continue;
+    const lp_big factor = big_factor(t, term, k, position, s->coefficient);
+    const lp_big product = chain(factor, term, k);
+    if (w->sums[k] != NULL) {
+      double *const sum = &w->sums[k][BIG_SIZE * w->offset[k][i]];
+      store(sum, lp_big_add(load(sum), product));
+    } else {
+      const bool is_weight = weighted_mean(t) && k == t->loss->weight;
+      out[position] = lp_big_get(is_weight ? big_weight_gradient(product, s, t) : product);
+    }
+  }
+}
+
+static void finish_big_gradients(const workspace *w, const task *t, const big_sums *s) {
+  for (int k = 0; k < t->plan->c->loss->n_inputs; k++) {
+    double *const out = lp_outcome_grad(t->outcome, k);
+    if (out == NULL || w->sums[k] == NULL) continue;
+    const bool is_weight = weighted_mean(t) && k == t->loss->weight;
+    for (int64_t j = 0; j < t->plan->c->inputs[k].numel; j++) {
+      const lp_big sum = load(&w->sums[k][BIG_SIZE * j]);
+      out[j] = lp_big_get(is_weight ? big_weight_gradient(sum, s, t) : sum);
+    }
+  }
+}
+
+/* Two passes, since the gradient of a weight needs the mean. */
+static void run_big(workspace *w, const task *t) {
+  const lp_plan *plan = t->plan;
+  double *const out = lp_outcome_loss(t->outcome);
+  big_sums s = {.total = lp_big_of(0.0), .below = big_denominator(t)};
+  s.coefficient = lp_big_divide(lp_big_of(upstream(t)), s.below);
+  for (int pass = 0; pass < 2; pass++) {
+    for (int64_t position = 0; position < plan->term.numel; position++) {
+      const int i = (int)(position % LP_CHUNK);
+      if (i == 0) read_chunk(w, plan, position);
+      const lp_big_term term = big_term(w, t, i);
+      if (pass == 0) s.total = lp_big_add(s.total, term.value);
+      if (pass == 0 && !reduced(plan)) out[position] = lp_big_get(term.value);
+      if (pass == 1) add_big_gradients(w, t, &term, i, position, &s);
+    }
+    s.mean = lp_big_divide(s.total, s.below);
+  }
+  if (reduced(plan)) out[0] = lp_big_get(s.mean);
+  finish_big_gradients(w, t, &s);
+}
+
+/* ---- The three entrances ---- */
+
+static void run(const task *t, double *scratch) {
+  workspace w;
+  set_up(&w, t->plan, scratch);
+  if (run_in_double(&w, t)) return;
+  set_up(&w, t->plan, scratch);
+  run_big(&w, t);
+}
+
+void lp_pointwise_run(lp_outcome *outcome, const lp_plan *plan, const lp_pointwise *loss, double *scratch) {
+  run(&(task){plan, loss, outcome, false}, scratch);
+}
+
+void lp_pointwise_scale(lp_outcome *scale, const lp_plan *plan, const lp_pointwise *loss, double *scratch) {
+  run(&(task){plan, loss, scale, true}, scratch);
+  for (int o = 0; o < scale->n_outputs; o++) {
+    const lp_tensor *out = &scale->outputs[o].tensor;
+    for (int64_t i = 0; i < out->numel; i++) out->f64[i] = out->f64[i] < DBL_MAX ? out->f64[i] : DBL_MAX;
+  }
+}
+
+uint64_t lp_pointwise_regimes(const lp_plan *plan, const lp_pointwise *loss, double *scratch) {
+  uint64_t regimes = plan->term.numel == 0 ? loss->regime_empty : 0;
+  workspace w;
+  set_up(&w, plan, scratch);
+  for (int64_t start = 0; start < plan->term.numel; start += LP_CHUNK) {
+    read_chunk(&w, plan, start);
+    regimes |= loss->regimes(&w.run);
+  }
+  return regimes;
+}

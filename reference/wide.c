@@ -1,0 +1,35 @@
+#include "reference/wide.h"
+
+/* 512 log 2, to 107 bits. */
+static const lp_pair step = {0x1.62e42fefa39efp+8, 0x1.abc9e3b39803fp-47};
+
+/* level * step as an unevaluated sum. */
+static lp_pair steps(double level) {
+  const double whole = level * step.high;
+  return (lp_pair){whole, isfinite(whole) ? fma(level, step.high, -whole) + level * step.low : 0.0};
+}
+
+/* x = level * step + r with |r| <= 178; r is kept as a pair, so that its rounding is not magnified by exp. Levels
+ * beyond 2^52 are rounded themselves, and leave no r that means anything. */
+lp_wide lp_wide_exp_far(double x, double x_low) {
+  if (x == -(double)INFINITY) return lp_wide_zero();
+  const double level = nearbyint(x / step.high);
+  if (fabs(x) >= 0x1p60) return (lp_wide){1.0, level};
+  const lp_pair whole = steps(level);
+  const lp_pair r = lp_two_sum(x - whole.high, x_low - whole.low);
+  return lp_wide_normal(lp_wide_exp_near(r.high, r.low), level);
+}
+
+lp_pair lp_wide_log(lp_wide a) {
+  const lp_pair whole = steps(a.level);
+  return isfinite(whole.high) ? lp_pair_sum(whole, lp_log_pair(a.m)) : whole;
+}
+
+/* The exponent of g goes into ldexp with the level, so that only the last step can leave the range of a double. */
+double lp_wide_times_far(lp_wide a, double g) {
+  if (a.m == 0.0 || g == 0.0 || !isfinite(g)) return a.m * g;
+  int exponent;
+  const double fraction = frexp(g, &exponent);
+  const int shift = (int)lp_clamp(a.level, -8.0, 8.0) * 512;
+  return ldexp(a.m * fraction, shift + exponent);
+}
