@@ -29,12 +29,9 @@ lp_status lp_arena_outcome(lp_arena *arena, lp_outcome *outcome, const lp_outcom
 /* Bytes handed out so far. */
 size_t lp_arena_used(const lp_arena *arena);
 
-/* For tests only: in this thread, the next `n` requests to any arena (lp_arena_new and lp_arena_request count) succeed
+/* For tests only: in this thread, the next `n` requests to any arena (lp_arena_new counts as one) succeed
  * and all later ones fail as if memory were out. A negative n ends the spell. Returns how many of the last spell are
  * left. */
 long lp_arena_fail_after(long n);
-
-/* Asked by this room's other allocators before they allocate, so that lp_arena_fail_after reaches them too. */
-bool lp_arena_request(void);
 
 #endif

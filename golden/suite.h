@@ -5,7 +5,10 @@
 
 #include "golden/arena.h"
 
-enum { LP_MAX_CASES = 100000 };          /* per file */
+enum {
+  LP_MAX_CASES = 100000, /* per file */
+  LP_MAX_ID_BYTES = 200  /* of an id, which is one line without control characters */
+};
 #define LP_MAX_FILE_BYTES ((size_t)1 << 29) /* 512 MiB */
 
 typedef struct lp_suite_entry {
