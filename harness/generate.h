@@ -2,8 +2,9 @@
  *
  * Options (reduction, every parameter's values, optional inputs given or not, dtype of label targets, the upstream
  * gradient) x shape class x value class form a 3-way covering array: every combination of three settings of three
- * different factors that the loss allows appears in some case. Row by row the case is built, its values drawn from the
- * seed hash(run seed, case id), and its plan made, so that what it expects (accept or reject) is known. */
+ * different factors that the loss allows appears in some case (factors.h, covering.h). Row by row the case is built
+ * (compose.h), its values drawn from the seed hash(run seed, case id), and its plan made, so that what it expects
+ * (accept or reject) is known. Settings that PyTorch rejects are never crossed: each has cases of its own. */
 #ifndef LP_HARNESS_GENERATE_H
 #define LP_HARNESS_GENERATE_H
 
@@ -18,7 +19,9 @@ typedef struct lp_generate_options {
 
 #define LP_DEFAULT_SEED ((uint64_t)1)
 
-/* Appends the cases of one loss to the suite. Deterministic. */
+/* Appends the cases of one loss to the suite; on failure the suite is as it was. Deterministic.
+ * LP_REJECTED: the loss does not take the dtype. LP_INTERNAL: the loss's row contradicts its plan (a class declared to
+ * be rejected is accepted, or the reverse), or `minimum` is more than there are different cases. */
 lp_status lp_generate(lp_suite *suite, const lp_loss *loss, const lp_generate_options *options,
                       lp_error *error) LP_MUST_USE;
 

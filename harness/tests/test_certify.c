@@ -1,0 +1,304 @@
+/* Certification: the arbiter, errata in both directions, exit codes, and that the number of jobs changes nothing. */
+#include "harness/certify.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "golden/json.h"
+#include "reference/tests/testing.h"
+
+static const char questions[] =
+    "[{\"id\": \"t/l1/a\", \"loss\": \"l1\", \"inputs\": {\"input\": [1, 2, 4], \"target\": [0, 0, 0]}},"
+    " {\"id\": \"t/l1/b\", \"loss\": \"l1\", \"inputs\": {\"input\": [1, 2], \"target\": [0, 0, 0]}},"
+    " {\"id\": \"u/l1/c\", \"loss\": \"l1\", \"inputs\": {\"input\": 5, \"target\": 2}}]";
+
+static const char proof_head[] =
+    "{\"format\": \"lossproof errata 1\", \"pytorch\": \"2.13.0\", \"errata\": [{\"name\": \"l1.planted\", "
+    "\"summary\": \"s\", \"source\": \"u\", \"cases\": {\"t/l1/a\": {\"loss\": {\"index\": 0, \"pytorch\": \"7\", "
+    "\"true\": \"2.3333333333333333333\", \"ratio\": \"1e15\"}}}}]}";
+static const char no_errata[] = "{\"format\": \"lossproof errata 1\", \"pytorch\": \"2.13.0\", \"errata\": []}";
+
+typedef struct scene {
+  lp_suite suite;
+  lp_errata *errata;
+  lp_candidate *candidate;
+  lp_certification run;
+  lp_certify_options options;
+  char answers[64]; /* path of the candidate's answers, "" when it is the reference */
+} scene;
+
+static void read_errata(scene *s, const char *text) {
+  char path[] = "/tmp/lossproof-test-XXXXXX";
+  const int fd = mkstemp(path);
+  lp_error error = {0};
+  ck_assert_int_ge(fd, 0);
+  ck_assert_int_eq(write(fd, text, strlen(text)), (ssize_t)strlen(text));
+  close(fd);
+  ck_assert_msg(lp_errata_read(&s->errata, path, &error) == LP_OK, "%s", error.message);
+  unlink(path);
+}
+
+static void set_up(scene *s, const char *errata) {
+  lp_error error = {0};
+  lp_json_shape shape;
+  memset(s, 0, sizeof *s);
+  s->options.jobs = 1;
+  ck_assert_int_eq(lp_suite_init(&s->suite, &error), LP_OK);
+  ck_assert_int_eq(lp_json_read_text(&s->suite, &shape, questions, strlen(questions), "q", &error), LP_OK);
+  ck_assert_int_eq(s->suite.count, 3);
+  read_errata(s, errata);
+}
+
+static void tear_down(scene *s) {
+  lp_certification_clear(&s->run);
+  lp_candidate_close(s->candidate);
+  lp_errata_free(s->errata);
+  lp_suite_clear(&s->suite);
+  if (s->answers[0]) unlink(s->answers);
+}
+
+/* Gives every entry the reference's own outcome as its fixture. */
+static void add_fixtures(scene *s) {
+  lp_error error;
+  for (int i = 0; i < s->suite.count; i++) {
+    lp_examination e;
+    ck_assert_int_eq(lp_examine(&e, s->suite.arena, &s->suite.entries[i].c, &error), LP_OK);
+    s->suite.entries[i].outcome = e.reference;
+    s->suite.entries[i].has_outcome = true;
+  }
+}
+
+static double *fixture_loss(scene *s, int i) { return lp_outcome_loss(&s->suite.entries[i].outcome); }
+
+static void certify(scene *s, const char *candidate) {
+  lp_error error = {0};
+  ck_assert_msg(lp_candidate_open(&s->candidate, candidate, &error) == LP_OK, "%s", error.message);
+  ck_assert_int_eq(lp_certify(&s->run, s->candidate, &s->suite, s->errata, &s->options, &error), LP_OK);
+}
+
+/* A candidate that answers as the fixtures do, but for the loss of the first case. */
+static void answers_with_first_loss(scene *s, double loss) {
+  FILE *out;
+  lp_error error;
+  snprintf(s->answers, sizeof s->answers, "/tmp/lossproof-test-XXXXXX");
+  const int fd = mkstemp(s->answers);
+  ck_assert_int_ge(fd, 0);
+  ck_assert_ptr_nonnull(out = fdopen(fd, "wb"));
+  const double kept = *fixture_loss(s, 0);
+  *fixture_loss(s, 0) = loss;
+  for (int i = 0; i < s->suite.count; i++) {
+    const lp_suite_entry *e = &s->suite.entries[i];
+    ck_assert_int_eq(lp_json_write_case(out, &e->c, &e->outcome, LP_JSON_PACKED, &error), LP_OK);
+    fputc('\n', out);
+  }
+  fclose(out);
+  *fixture_loss(s, 0) = kept;
+}
+
+static void certify_answers(scene *s) {
+  char description[96];
+  snprintf(description, sizeof description, "outcomes:%s", s->answers);
+  certify(s, description);
+}
+
+START_TEST(the_reference_conforms_to_right_fixtures) {
+  scene s;
+  set_up(&s, no_errata);
+  add_fixtures(&s);
+  certify(&s, "reference");
+  ck_assert_int_eq(lp_certification_exit_code(&s.run), 0);
+  ck_assert_int_eq(s.run.n_results, 3);
+  ck_assert_int_eq(s.run.counts[LP_VERDICT_PASS], 4 + 1 + 4);
+  ck_assert_int_eq(s.run.losses[0].rejected, 1);
+  tear_down(&s);
+}
+END_TEST
+
+START_TEST(an_unregistered_disagreement_is_the_harness_s_fault) {
+  scene s;
+  set_up(&s, no_errata);
+  add_fixtures(&s);
+  *fixture_loss(&s, 0) = 7.0;
+  certify(&s, "reference");
+  ck_assert_int_eq(lp_certification_exit_code(&s.run), 3);
+  ck_assert_int_eq(s.run.results[0].alone[1], LP_ALONE_FIXTURE);
+  tear_down(&s);
+}
+END_TEST
+
+START_TEST(a_registered_disagreement_is_waived) {
+  scene s;
+  set_up(&s, proof_head);
+  add_fixtures(&s);
+  *fixture_loss(&s, 0) = 7.0;
+  certify(&s, "reference");
+  ck_assert_int_eq(lp_certification_exit_code(&s.run), 0);
+  ck_assert_int_eq(s.run.counts[LP_VERDICT_WAIVED], 1);
+  ck_assert_str_eq(s.run.results[0].errata[1]->name, "l1.planted");
+  tear_down(&s);
+}
+END_TEST
+
+START_TEST(a_registered_disagreement_that_is_gone_is_noticed) {
+  scene s;
+  set_up(&s, proof_head);
+  add_fixtures(&s);
+  certify(&s, "reference");
+  ck_assert_int_eq(s.run.stale_errata, 1);
+  ck_assert_int_eq(lp_certification_exit_code(&s.run), 3);
+  tear_down(&s);
+}
+END_TEST
+
+START_TEST(a_wrong_candidate_stands_alone) {
+  scene s;
+  set_up(&s, no_errata);
+  add_fixtures(&s);
+  answers_with_first_loss(&s, 7.0);
+  certify_answers(&s);
+  ck_assert_int_eq(lp_certification_exit_code(&s.run), 1);
+  ck_assert_int_eq(s.run.counts[LP_VERDICT_FAIL], 1);
+  ck_assert_int_eq(s.run.results[0].alone[1], LP_ALONE_CANDIDATE);
+  ck_assert_int_eq(s.run.harness_faults, 0);
+  tear_down(&s);
+}
+END_TEST
+
+/* Where PyTorch is wrong, a candidate may follow the definition or, under this profile, PyTorch; nothing else. */
+static int exit_code_at_erratum(double answer) {
+  scene s;
+  set_up(&s, proof_head);
+  add_fixtures(&s);
+  answers_with_first_loss(&s, answer);
+  *fixture_loss(&s, 0) = 7.0;
+  certify_answers(&s);
+  const int exit_code = lp_certification_exit_code(&s.run);
+  tear_down(&s);
+  return exit_code;
+}
+
+START_TEST(at_an_erratum_the_definition_or_pytorch_is_right) {
+  ck_assert_int_eq(exit_code_at_erratum(7.0 / 3.0), 0);
+  ck_assert_int_eq(exit_code_at_erratum(7.0), 0);
+  ck_assert_int_eq(exit_code_at_erratum(6.0), 1);
+}
+END_TEST
+
+START_TEST(a_wrong_reference_is_seen_under_any_candidate) {
+  scene s;
+  set_up(&s, no_errata);
+  add_fixtures(&s);
+  answers_with_first_loss(&s, 7.0);
+  *fixture_loss(&s, 0) = 7.0; /* candidate and fixture agree, the reference differs */
+  certify_answers(&s);
+  ck_assert_int_eq(s.run.results[0].alone[1], LP_ALONE_REFERENCE);
+  ck_assert_int_eq(lp_certification_exit_code(&s.run), 3);
+  tear_down(&s);
+}
+END_TEST
+
+START_TEST(an_unanswered_suite_is_vacuous) {
+  scene s;
+  set_up(&s, no_errata);
+  add_fixtures(&s);
+  answers_with_first_loss(&s, 7.0 / 3.0);
+  for (int i = 0; i < 3; i++) s.suite.entries[i].c.id = i == 0 ? "x/0" : i == 1 ? "x/1" : "x/2";
+  certify_answers(&s);
+  ck_assert_int_eq(s.run.counts[LP_VERDICT_UNSUPPORTED], 3);
+  ck_assert_int_eq(lp_certification_exit_code(&s.run), 4);
+  tear_down(&s);
+}
+END_TEST
+
+static int cases_selected(const char *loss, const char *suite, const char *id) {
+  scene s;
+  set_up(&s, no_errata);
+  s.options.loss = loss;
+  s.options.suite = suite;
+  s.options.id = id;
+  certify(&s, "reference");
+  const int n = s.run.n_results;
+  ck_assert_int_eq(lp_certification_exit_code(&s.run), n == 0 ? 4 : 0);
+  tear_down(&s);
+  return n;
+}
+
+START_TEST(cases_are_selected) {
+  ck_assert_int_eq(cases_selected(NULL, NULL, NULL), 3);
+  ck_assert_int_eq(cases_selected("l1", "t", NULL), 2);
+  ck_assert_int_eq(cases_selected("mse", NULL, NULL), 0);
+  ck_assert_int_eq(cases_selected(NULL, NULL, "u/l1/c"), 1);
+  ck_assert_int_eq(cases_selected(NULL, "t/l1/a", NULL), 0);
+}
+END_TEST
+
+static void count_progress(void *context, int done, int total) {
+  ck_assert_int_le(done, total);
+  ++*(int *)context;
+}
+
+START_TEST(jobs_change_nothing) {
+  scene one, many;
+  int calls = 0;
+  set_up(&one, no_errata);
+  set_up(&many, no_errata);
+  add_fixtures(&one);
+  add_fixtures(&many);
+  many.options.jobs = 8;
+  many.options.progress = count_progress;
+  many.options.context = &calls;
+  certify(&one, "reference");
+  certify(&many, "reference");
+  ck_assert_int_eq(calls, 3);
+  for (int i = 0; i < 3; i++) {
+    ck_assert_str_eq(one.run.results[i].entry->c.id, many.run.results[i].entry->c.id);
+    ck_assert_int_eq(one.run.results[i].n_verdicts, many.run.results[i].n_verdicts);
+  }
+  tear_down(&one);
+  tear_down(&many);
+}
+END_TEST
+
+START_TEST(exit_codes_have_their_precedence) {
+  lp_certification run = {.n_results = 1};
+  ck_assert_int_eq(lp_certification_exit_code(&run), 4);
+  run.counts[LP_VERDICT_PASS] = 1;
+  ck_assert_int_eq(lp_certification_exit_code(&run), 0);
+  run.counts[LP_VERDICT_INCONCLUSIVE] = 1;
+  ck_assert_int_eq(lp_certification_exit_code(&run), 5);
+  run.counts[LP_VERDICT_FAIL] = 1;
+  ck_assert_int_eq(lp_certification_exit_code(&run), 1);
+  run.harness_faults = 1;
+  ck_assert_int_eq(lp_certification_exit_code(&run), 3);
+}
+END_TEST
+
+START_TEST(candidates_that_are_not_there) {
+  lp_candidate *candidate;
+  lp_error error;
+  ck_assert_int_ne(lp_candidate_open(&candidate, "nobody", &error), LP_OK);
+  ck_assert_ptr_nonnull(strstr(error.message, "expected reference or outcomes:FILE"));
+  ck_assert_int_ne(lp_candidate_open(&candidate, "outcomes:/nowhere/at/all.h5", &error), LP_OK);
+  ck_assert_ptr_nonnull(strstr(error.message, "/nowhere/at/all.h5"));
+  ck_assert_ptr_null(candidate);
+}
+END_TEST
+
+int main(void) {
+  const TTest *const tests[] = {the_reference_conforms_to_right_fixtures,
+                                an_unregistered_disagreement_is_the_harness_s_fault,
+                                a_registered_disagreement_is_waived,
+                                a_registered_disagreement_that_is_gone_is_noticed,
+                                a_wrong_candidate_stands_alone,
+                                at_an_erratum_the_definition_or_pytorch_is_right,
+                                a_wrong_reference_is_seen_under_any_candidate,
+                                an_unanswered_suite_is_vacuous,
+                                cases_are_selected,
+                                jobs_change_nothing,
+                                exit_codes_have_their_precedence,
+                                candidates_that_are_not_there};
+  return run_tests("certify", tests, sizeof tests / sizeof tests[0]);
+}
