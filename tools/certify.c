@@ -14,38 +14,40 @@ typedef struct options {
   int max_failures;
 } options;
 
-static int certify_suite(const char *description, const lp_suite *suite, const lp_errata *errata, const options *o) {
+static int certify_suite(lp_candidate *candidate, const lp_suite *suite, const lp_errata *errata, const options *o) {
   lp_error error;
-  lp_candidate *candidate;
-  if (lp_candidate_open(&candidate, description, &error) != LP_OK) {
-    lp_cli_fail(&error);
-    return LP_EXIT_NO_CANDIDATE;
-  }
   lp_certification run;
-  int exit_code;
-  if (lp_certify(&run, candidate, suite, errata, &o->run, &error) == LP_OK) {
-    exit_code = lp_report_everything(&run, suite, o->json, o->max_failures);
-    lp_certification_clear(&run);
-  } else {
-    exit_code = lp_cli_fail(&error);
-  }
-  lp_candidate_close(candidate);
+  if (lp_certify(&run, candidate, suite, errata, &o->run, &error) != LP_OK) return lp_cli_fail(&error);
+  const int exit_code = lp_report_everything(&run, suite, o->json, o->max_failures);
+  lp_certification_clear(&run);
   return exit_code;
 }
 
-static int load_and_certify(const char *description, const char *const *paths, int n_paths, const options *o) {
+static int load_and_certify(lp_candidate *candidate, const char *const *paths, int n_paths, const options *o) {
   lp_error error;
   lp_suite suite = {0};
   lp_errata *errata = NULL;
   int exit_code;
   if (lp_suite_init(&suite, &error) == LP_OK && lp_cli_read(&suite, paths, n_paths, o->run.loss, &error) == LP_OK &&
       lp_errata_read(&errata, lp_cli_errata(), &error) == LP_OK) {
-    exit_code = certify_suite(description, &suite, errata, o);
+    exit_code = certify_suite(candidate, &suite, errata, o);
   } else {
     exit_code = lp_cli_fail(&error);
   }
   lp_errata_free(errata);
   if (suite.arena) lp_suite_clear(&suite);
+  return exit_code;
+}
+
+static int open_and_certify(const char *description, const char *const *paths, int n_paths, const options *o) {
+  lp_error error;
+  lp_candidate *candidate;
+  if (lp_candidate_open(&candidate, description, &error) != LP_OK) {
+    lp_cli_fail(&error);
+    return LP_EXIT_NO_CANDIDATE;
+  }
+  const int exit_code = load_and_certify(candidate, paths, n_paths, o);
+  lp_candidate_close(candidate);
   return exit_code;
 }
 
@@ -77,5 +79,5 @@ int lp_verb_certify(int argc, char **argv) {
     if (!loss) return LP_EXIT_USAGE;
     o.run.loss = loss->name;
   }
-  return load_and_certify(words[0], words + 1, n - 1, &o);
+  return open_and_certify(words[0], words + 1, n - 1, &o);
 }

@@ -2,6 +2,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "golden/hdf5.h"
 #include "tools/cli.h"
 
 typedef struct verb {
@@ -43,6 +44,8 @@ static int flush(int exit_code) {
 }
 
 int main(int argc, char **argv) {
+  int exit_status;
+  if (lp_hdf5_serve_reader(&exit_status, argc, argv)) return exit_status; /* a child that reads one HDF5 file */
   if (argc < 2) {
     print_usage(stdout);
     return LP_EXIT_CONFORMS;

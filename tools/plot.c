@@ -153,8 +153,8 @@ static bool ends_with(const char *text, const char *suffix) {
 }
 
 static int draw_files(const curve *curves, int n, const char *output) {
-  static const char svg[] = "svg size 900,720 dynamic background rgb 'white' font 'DejaVu Sans,14'";
-  static const char png[] = "pngcairo size 1350,1080 background rgb 'white' font 'DejaVu Sans,18'";
+  static const char svg[] = "svg size 900,720 dynamic noenhanced background rgb 'white' font 'DejaVu Sans,14'";
+  static const char png[] = "pngcairo size 1350,1080 noenhanced background rgb 'white' font 'DejaVu Sans,18'";
   char path[PATH_LIMIT];
   if (strlen(output) + 5 > sizeof path || strpbrk(output, "'\\\n\"`")) {
     return lp_cli_complain("plot: -o: expected a plain path, got \"%.60s\"", output);

@@ -20,6 +20,7 @@ import subprocess
 import sys
 import tempfile
 import time
+import warnings
 from pathlib import Path
 
 import numpy as np
@@ -106,6 +107,7 @@ def main() -> int:
         print(f"versus_torch.py: {args.program} is not there; build it first (tools/demo)", file=sys.stderr)
         return 2
     torch.set_num_threads(1)
+    warnings.simplefilter("ignore")
     rows = json.loads(subprocess.run([args.program, "list", "--json"], check=True, capture_output=True).stdout)
     results = []
     with tempfile.TemporaryDirectory() as folder:
