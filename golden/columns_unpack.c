@@ -360,7 +360,7 @@ static lp_status append_entries(unpacker *u, lp_error *error) {
     entry->has_outcome = (u->halves & LP_HAS_OUTCOMES) != 0;
     entry->message = entry->outcome.message = "";
   }
-  u->entries = u->suite->entries + u->suite->count - u->n;
+  if (u->n > 0) u->entries = &u->suite->entries[u->suite->count - u->n];
   return LP_OK;
 }
 

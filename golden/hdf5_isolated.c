@@ -9,7 +9,6 @@
 #include <string.h>
 #include <sys/resource.h>
 #include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "golden/columns_pack.h"
@@ -85,16 +84,21 @@ bool lp_hdf5_serve_reader(int *exit_status, int argc, char *const *argv) {
 
 /* The parent. */
 
+/* The pipe first, which may have any number, 0 and 2 among them. Last words of a crash are not for the user. */
 static bool redirect(posix_spawn_file_actions_t *actions, int pipe) {
-  return posix_spawn_file_actions_addopen(actions, STDIN_FILENO, "/dev/null", O_RDONLY, 0) == 0 &&
-         posix_spawn_file_actions_adddup2(actions, pipe, STDOUT_FILENO) == 0;
+  return posix_spawn_file_actions_adddup2(actions, pipe, STDOUT_FILENO) == 0 &&
+         posix_spawn_file_actions_addopen(actions, STDIN_FILENO, "/dev/null", O_RDONLY, 0) == 0 &&
+         posix_spawn_file_actions_addopen(actions, STDERR_FILENO, "/dev/null", O_WRONLY, 0) == 0;
 }
 
+/* Returns an error number. A program that is not there is asked for first, since posix_spawn may report that as an exit
+ * status of 127 instead. */
 static int spawn(pid_t *child, int pipe, const char *path, lp_reader_limits limits) {
   char name[] = "lossproof", option[sizeof verb], seconds[16], mebibytes[16];
   memcpy(option, verb, sizeof verb);
   snprintf(seconds, sizeof seconds, "%d", limits.seconds);
   snprintf(mebibytes, sizeof mebibytes, "%d", limits.mebibytes);
+  if (access(reader_program, X_OK) != 0) return errno;
   char *copy = strdup(path);
   char *arguments[] = {name, option, seconds, mebibytes, copy, NULL};
   posix_spawn_file_actions_t actions;
@@ -107,12 +111,6 @@ static int spawn(pid_t *child, int pipe, const char *path, lp_reader_limits limi
   posix_spawn_file_actions_destroy(&actions);
   free(copy);
   return failure;
-}
-
-static double now(void) {
-  struct timespec time;
-  clock_gettime(CLOCK_MONOTONIC, &time);
-  return (double)time.tv_sec + 1e-9 * (double)time.tv_nsec;
 }
 
 /* Its wait status; 0 when somebody else has taken it (SIGCHLD is ignored). */
@@ -138,7 +136,7 @@ static lp_status explain(int status, const lp_wire_end *end, lp_reader_limits li
 
 static lp_status converse(lp_columns *columns, pid_t child, int pipe, lp_reader_limits limits, lp_error *error) {
   lp_wire_end end;
-  const lp_status status = lp_wire_receive(columns, &end, pipe, now() + limits.seconds, error);
+  const lp_status status = lp_wire_receive(columns, &end, pipe, limits.seconds, error);
   kill(child, SIGKILL); /* what has ended already keeps its own end */
   const int wait_status = reap(child);
   return end.early || end.late ? explain(wait_status, &end, limits, error) : status;

@@ -22,14 +22,13 @@ enum { LP_WIRE_HEADER = LP_COLUMN_PATH_MAX + 32 };
 /* Sends the columns, or, when status is not LP_OK, the failure. False when the pipe is broken. */
 bool lp_wire_send(int pipe, const lp_columns *columns, lp_status status, const lp_error *error);
 
-/* Receives into empty columns what lp_wire_send sent, until `deadline` (seconds of CLOCK_MONOTONIC).
+/* Receives into empty columns what lp_wire_send sent, in at most so many seconds.
  * *ended_early: the pipe was closed, or the time was up (*late), before the end of the message. A failure that was
  * sent comes back as it was. Nothing received is trusted: LP_INVALID for every impossible header. */
 typedef struct lp_wire_end {
   bool early, late;
 } lp_wire_end;
 
-lp_status lp_wire_receive(lp_columns *columns, lp_wire_end *end, int pipe, double deadline,
-                          lp_error *error) LP_MUST_USE;
+lp_status lp_wire_receive(lp_columns *columns, lp_wire_end *end, int pipe, double seconds, lp_error *error) LP_MUST_USE;
 
 #endif

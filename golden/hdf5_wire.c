@@ -157,7 +157,8 @@ static lp_status receive_silence(lp_wire_end *end, int pipe, double deadline, lp
   return end->late ? ended(error) : LP_OK;
 }
 
-lp_status lp_wire_receive(lp_columns *columns, lp_wire_end *end, int pipe, double deadline, lp_error *error) {
+lp_status lp_wire_receive(lp_columns *columns, lp_wire_end *end, int pipe, double seconds, lp_error *error) {
+  const double deadline = now() + seconds;
   *end = (lp_wire_end){0};
   bool done = false;
   while (!done) LP_TRY(receive_item(&done, columns, end, pipe, deadline, error));

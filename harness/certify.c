@@ -2,6 +2,7 @@
 
 #include <math.h>
 #include <pthread.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -48,7 +49,7 @@ static const char *verdict_output_name(char name[LP_NAME_MAX], const lp_loss *lo
 /* Verdicts of `candidate` against `expected` with the scale of the case. */
 static int judge_pair(lp_verdict *verdicts, const lp_case *c, const lp_outcome *candidate, const lp_outcome *expected,
                       const lp_examination *own) {
-  return lp_judge(verdicts, c, candidate, expected, &own->scale, own->near_kink);
+  return lp_judge(verdicts, c, candidate, expected, &own->scale, own->lenience);
 }
 
 /* An erratum must be a live one: the fixture is outside the budget around the reference, else it is stale. */
@@ -56,7 +57,7 @@ static void apply_erratum(lp_result *r, int i, const lp_verdict *against_referen
   lp_verdict *v = &r->verdicts[i];
   if (!fixture_wrong) {
     v->kind = LP_VERDICT_FAIL;
-    strcpy(v->reason, "the registered erratum no longer shows: PyTorch agrees with the reference");
+    snprintf(v->reason, sizeof v->reason, "the registered erratum no longer shows: PyTorch agrees with the reference");
     r->alone[i] = LP_ALONE_NOBODY;
     return;
   }
@@ -200,6 +201,7 @@ static void add_verdict(lp_certification *run, lp_loss_summary *s, const lp_resu
   const lp_verdict *v = &r->verdicts[i];
   s->counts[v->kind]++;
   run->counts[v->kind]++;
+  run->lenient += v->lenient;
   if (v->kind == LP_VERDICT_FAIL && r->errata[i] && r->alone[i] == LP_ALONE_NOBODY) run->stale_errata++;
   run->harness_faults += is_harness_fault(run, r, i);
   if (v->input == LP_OUTPUT_CASE || v->kind == LP_VERDICT_UNSUPPORTED) return;

@@ -59,6 +59,7 @@ typedef struct lp_certification {
   lp_loss_summary *losses; /* in registry order, those that had cases */
   int n_losses;
   long counts[LP_VERDICT_WAIVED + 1];
+  long lenient;       /* gradients accepted because the comparison cannot decide them */
   int harness_faults; /* unregistered disagreements of our own witnesses, stale errata, cases not judged */
   int stale_errata;   /* registered outputs at which PyTorch now agrees with the reference */
 } lp_certification;

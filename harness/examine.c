@@ -33,6 +33,7 @@ lp_status lp_examine(lp_examination *e, lp_arena *arena, const lp_case *c, lp_er
   lp_reference_run(&e->reference, &plan, scratch);
   lp_reference_scale(&e->scale, &plan, scratch);
   e->regimes = lp_reference_regimes(&plan, scratch);
-  e->near_kink = (e->regimes & lp_regime_bit(c->loss, "near-kink")) != 0;
+  if (e->regimes & lp_regime_bit(c->loss, "near-kink")) e->lenience |= LP_LENIENT_KINK;
+  if (e->regimes & lp_regime_bit(c->loss, "open")) e->lenience |= LP_LENIENT_OPEN;
   return LP_OK;
 }

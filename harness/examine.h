@@ -3,6 +3,7 @@
 #define LP_HARNESS_EXAMINE_H
 
 #include "golden/arena.h"
+#include "harness/judge.h"
 #include "reference/plan.h"
 
 typedef struct lp_examination {
@@ -10,7 +11,7 @@ typedef struct lp_examination {
   lp_outcome scale;     /* laid out as reference; empty when rejected */
   uint64_t regimes;     /* of loss->regimes */
   lp_reject reject;     /* why it is rejected */
-  bool near_kink;       /* the regime of that name was entered */
+  unsigned lenience;    /* LP_LENIENT_KINK, LP_LENIENT_OPEN: the regimes near-kink and open were entered */
 } lp_examination;
 
 /* Runs the reference on the case. Memory comes from the arena.

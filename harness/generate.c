@@ -127,11 +127,22 @@ static bool meets(const generator *g, const quest *q, const lp_fate *fate) {
   return q->demand != REJECTED && (!q->rare || is_rare(g, fate->regimes));
 }
 
+/* Refused for a dtype that PyTorch happens to take: either is right. */
+static lp_expect expectation(const lp_case *c, const lp_fate *fate) {
+  if (!fate->rejected) return LP_EXPECT_ACCEPT;
+  for (int i = 0; fate->reject == LP_REJECT_DTYPE && i < c->loss->n_inputs; ++i) {
+    const lp_input_spec *const spec = &c->loss->inputs[i];
+    const bool usual = lp_dtype_is_floating(c->inputs[i].dtype) == (spec->kind == LP_KIND_REAL);
+    if (c->has_input[i] && spec->dtype_open && !usual) return LP_EXPECT_EITHER;
+  }
+  return LP_EXPECT_REJECT;
+}
+
 static lp_status keep(generator *g, const lp_case *c, const lp_fate *fate, lp_error *error) {
   lp_suite_entry *const entry = lp_suite_add(g->suite);
   if (entry == NULL) return lp_fail(error, LP_NO_MEMORY, "case %s: no room in the list of cases", c->id);
   LP_TRY(lp_case_copy(&entry->c, g->suite->arena, c, error));
-  entry->c.expect = fate->rejected ? LP_EXPECT_REJECT : LP_EXPECT_ACCEPT;
+  entry->c.expect = expectation(&entry->c, fate);
   ++group_of(g, lp_fate_group(c, fate))->n;
   ++g->n_cases;
   for (int i = 0; i < g->loss->n_regimes; ++i) g->regime_cases[i] += (int)((fate->regimes >> i) & 1u);
@@ -216,14 +227,21 @@ static const lp_shape_class *shape_of(const generator *g, int shape_factor, int 
   return &g->loss->shape_classes[(int)factor_at(g, shape_factor)->levels[level].value];
 }
 
-/* May the row's shape class stand beside the framed setting? The dtype of an input needs the input, and PyTorch does
- * not look at that of an empty one everywhere. */
+static bool has_empty_input(const generator *g, const lp_shape_class *shape) {
+  for (int i = 0; i < g->loss->n_inputs; ++i) {
+    if (lp_shape_is_empty(shape, i)) return true;
+  }
+  return false;
+}
+
+/* May the row's shape class stand beside the framed setting? The dtype of an input needs the input, and with empty
+ * tensors PyTorch does not look at it everywhere. */
 static bool suits(const generator *g, const frame *around, int shape_factor, int shape_level) {
   const lp_factor *const framed = factor_at(g, around->factor);
   const lp_shape_class *const shape = shape_of(g, shape_factor, shape_level);
   if (around->ordinary && !factor_at(g, shape_factor)->levels[shape_level].ordinary) return false;
   if (framed->kind != LP_FACTOR_DTYPE) return true;
-  return !lp_shape_leaves_out(shape, framed->index) && !lp_shape_is_empty(shape, framed->index);
+  return !lp_shape_leaves_out(shape, framed->index) && !has_empty_input(g, shape);
 }
 
 /* Random among the crossed levels that suit; the first one when none does. */
@@ -274,12 +292,13 @@ static int alone_cases(lp_factor_kind kind) {
   return kind == LP_FACTOR_DTYPE ? 2 : 3;
 }
 
-/* Once in an ordinary case, where it must be accepted, and then where shape and values are any. */
+/* Once in an ordinary case, where it must be accepted, and then where shape and values are any; but an infinite or NaN
+ * upstream gradient only meets ordinary ones, so that what is not finite in the answer has one cause. */
 static lp_status add_alone(generator *g, int factor, int level, int8_t reduction, lp_rng *rng, lp_error *error) {
   int8_t row[LP_MAX_FACTORS];
   const lp_factor_kind kind = factor_at(g, factor)->kind;
   const demand declared = factor_at(g, factor)->levels[level].use == LP_LEVEL_ALONE ? ACCEPTED : EITHER;
-  const frame ordinary = {factor, level, true}, any = {factor, level, false};
+  const frame ordinary = {factor, level, true}, any = {factor, level, kind == LP_FACTOR_GRAD};
   frame_row(row, g, &ordinary, reduction, rng);
   LP_TRY(add_row(g, row, declared, kind, error));
   for (int i = 1; i < alone_cases(kind); ++i) {

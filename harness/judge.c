@@ -68,9 +68,22 @@ static bool worse(const lp_verdict *a, const lp_verdict *b) {
   return a->ratio > b->ratio;
 }
 
-static lp_verdict judge_output(const lp_output *got, const lp_output *expected, const lp_output *scale) {
+/* Accepts what the comparison cannot decide. */
+static void be_lenient(lp_verdict *v, unsigned lenience) {
+  const bool finite = classify(v->got) == FINITE && classify(v->expected) == FINITE;
+  if (v->kind != LP_VERDICT_FAIL || !(lenience & (finite ? LP_LENIENT_KINK : LP_LENIENT_OPEN))) return;
+  v->kind = LP_VERDICT_PASS;
+  v->lenient = true;
+  v->ratio = 0.0;
+  snprintf(v->reason, sizeof v->reason,
+           finite ? "beside a kink: rounding decides the side" : "infinities of both signs meet: their order decides");
+}
+
+static lp_verdict judge_output(const lp_output *got, const lp_output *expected, const lp_output *scale,
+                               unsigned lenience) {
   const lp_tensor *g = &got->tensor, *e = &expected->tensor;
   lp_verdict worst = {.kind = LP_VERDICT_PASS, .input = expected->input};
+  bool lenient = false;
   if (!lp_tensor_same_shape(g, e)) {
     char found[64], wanted[64];
     worst.kind = LP_VERDICT_FAIL;
@@ -84,8 +97,11 @@ static lp_verdict judge_output(const lp_output *got, const lp_output *expected, 
     compare(&v, e->dtype, g->f64[i], e->f64[i], scale->tensor.f64[i]);
     v.input = expected->input;
     v.index = i;
+    be_lenient(&v, lenience);
+    lenient = lenient || v.lenient;
     if (i == 0 || worse(&v, &worst)) worst = v;
   }
+  worst.lenient = lenient;
   return worst;
 }
 
@@ -120,7 +136,7 @@ static lp_verdict missing_output(int input, const char *reason) {
 }
 
 int lp_judge(lp_verdict verdicts[LP_MAX_VERDICTS], const lp_case *c, const lp_outcome *candidate,
-             const lp_outcome *expected, const lp_outcome *scale, bool near_kink) {
+             const lp_outcome *expected, const lp_outcome *scale, unsigned lenience) {
   int n = 0;
   verdicts[n++] = judge_acceptance(c, candidate, expected);
   if (candidate->kind != LP_OUTCOME_OK || expected->kind != LP_OUTCOME_OK) return n;
@@ -131,11 +147,7 @@ int lp_judge(lp_verdict verdicts[LP_MAX_VERDICTS], const lp_case *c, const lp_ou
       verdicts[n++] = missing_output(input, got ? "an output that the loss does not have" : "the output is missing");
       continue;
     }
-    verdicts[n] = judge_output(got, want, lp_outcome_find(scale, input));
-    if (near_kink && input >= 0 && verdicts[n].kind == LP_VERDICT_FAIL) {
-      verdicts[n].kind = LP_VERDICT_INCONCLUSIVE;
-      snprintf(verdicts[n].reason, sizeof verdicts[n].reason, "beside a kink: rounding decides the side");
-    }
+    verdicts[n] = judge_output(got, want, lp_outcome_find(scale, input), input >= 0 ? lenience : 0u);
     n++;
   }
   return n;

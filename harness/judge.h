@@ -11,6 +11,12 @@
 
 enum { LP_BUDGET_K = 8 };
 
+/* Gradients that this comparison cannot decide. Both are counted and printed. */
+enum {
+  LP_LENIENT_KINK = 1, /* rounding decides the side of a kink: any finite gradient is accepted for a finite one */
+  LP_LENIENT_OPEN = 2, /* infinities of both signs meet, in an order that the definition does not fix: any class */
+};
+
 typedef enum lp_verdict_kind {
   LP_VERDICT_PASS = 0,
   LP_VERDICT_FAIL,
@@ -28,16 +34,17 @@ typedef struct lp_verdict {
   double error_ulp;     /* error in units in the last place of `expected` */
   double budget;
   double ratio;     /* error / budget */
+  bool lenient;     /* beyond its budget, but accepted: LP_LENIENT_... */
   char reason[160]; /* one sentence when kind is not PASS */
 } lp_verdict;
 
 enum { LP_OUTPUT_CASE = -2, LP_MAX_VERDICTS = LP_MAX_OUTPUTS + 1 };
 
 /* Judges `candidate` against `expected`. scale: outputs of lp_reference_scale, laid out as
- * `expected`; may be NULL when `expected` is not accepted. near_kink: a gradient beyond its budget is inconclusive.
+ * `expected`; may be NULL when `expected` is not accepted. lenience: LP_LENIENT_... bits.
  * Returns how many verdicts it wrote: one for acceptance, then one per output when both sides accepted. */
 int lp_judge(lp_verdict verdicts[LP_MAX_VERDICTS], const lp_case *c, const lp_outcome *candidate,
-             const lp_outcome *expected, const lp_outcome *scale, bool near_kink);
+             const lp_outcome *expected, const lp_outcome *scale, unsigned lenience);
 
 /* The error that an element of this dtype and scale is allowed. A pure function: nothing widens it. */
 double lp_budget(lp_dtype dtype, double scale);

@@ -28,7 +28,7 @@ static void step_forward(double *now, const double *before, const lp_ctc_sequenc
 
 double lp_ctc_loss_class(const lp_ctc_sequence *q, double *scratch) {
   const int64_t n_states = lp_ctc_states(q);
-  if (q->n_frames == 0) return q->n_labels == 0 ? 0.0 : (double)INFINITY;
+  if (q->n_frames == 0) return (double)INFINITY;
   for (int64_t s = 0; s < n_states; s++) scratch[s] = s < 2 ? log_prob_class(q, 0, s) : -(double)INFINITY;
   for (int64_t t = 1; t < q->n_frames; t++) {
     step_forward(scratch + t * n_states, scratch + (t - 1) * n_states, q, t);
@@ -60,8 +60,7 @@ static void start_back(double *backward, double *collected, const double *forwar
 static void collect(double *collected, const double *forward, const double *backward, const lp_ctc_sequence *q) {
   for (int64_t s = lp_ctc_states(q) - 1; s >= 0; s--) {
     double *sum = &collected[lp_ctc_class(q, s)];
-    const double term = forward[s] + backward[s];
-    *sum = *sum == -(double)INFINITY ? term : merge(*sum, term);
+    *sum = merge(*sum, forward[s] + backward[s]);
   }
 }
 

@@ -12,7 +12,8 @@
 /* Doubles of scratch. */
 size_t lp_ctc_classes_size(int64_t n_frames, int64_t n_labels, int64_t n_classes);
 
-/* The class of the sequence's loss: 0 (finite), +inf, -inf or NaN. Leaves its forward classes in scratch. */
+/* The class of the loss of a sequence that has frames or labels: 0 (finite), +inf, -inf or NaN. Leaves its forward
+ * classes in scratch. */
 double lp_ctc_loss_class(const lp_ctc_sequence *q, double *scratch);
 
 /* Overwrites the elements of the gradient that PyTorch makes infinite or NaN; class c of frame t is at

@@ -85,7 +85,9 @@ static void fill_extreme(const sheet *b, double *row, int64_t expected, bool pas
   (void)expected;
   (void)past_end;
   fill_normal(b, row, 1.0);
-  if (lp_rng_chance(b->rng, 0.5)) row[lp_rng_below(b->rng, b->n_classes)] = lp_rng_pick(b->rng, edges, COUNT(edges));
+  if (!lp_rng_chance(b->rng, 0.5)) return;
+  const int64_t at = lp_rng_below(b->rng, b->n_classes);
+  row[at] = lp_rng_pick(b->rng, edges, COUNT(edges));
 }
 
 static void fill_one_hot(const sheet *b, double *row, int64_t expected, bool past_end) {
@@ -106,7 +108,9 @@ static const double specials[] = {INFINITY, -INFINITY, NAN};
 
 static void fill_special(const sheet *b, double *row, int64_t expected, bool past_end) {
   fill_normalised(b, row, expected, past_end);
-  if (lp_rng_chance(b->rng, 0.2)) row[lp_rng_below(b->rng, b->n_classes)] = lp_rng_pick(b->rng, specials, 3);
+  if (!lp_rng_chance(b->rng, 0.2)) return;
+  const int64_t at = lp_rng_below(b->rng, b->n_classes);
+  row[at] = lp_rng_pick(b->rng, specials, 3);
 }
 
 static void fill_past_end(const sheet *b, double *row, int64_t expected, bool past_end) {
@@ -163,14 +167,15 @@ static const recipe recipes[LP_CTC_VALUE_CLASSES] = {
 static int64_t largest_of(lp_dtype dtype) {
   static const int64_t largest[LP_DTYPE_COUNT] = {
       [LP_INT64] = INT64_MAX, [LP_INT32] = INT32_MAX, [LP_INT16] = INT16_MAX,
-      [LP_INT8] = INT8_MAX,   [LP_UINT8] = UINT8_MAX, [LP_BOOL] = 1};
+      [LP_INT8] = INT8_MAX,   [LP_UINT8] = UINT8_MAX,
+  };
   return largest[dtype];
 }
 
 /* Clamped to the dtype. */
 static void store(lp_tensor *tensor, int64_t i, int64_t value) {
   const int64_t largest = largest_of(tensor->dtype);
-  const int64_t least = tensor->dtype == LP_UINT8 || tensor->dtype == LP_BOOL ? 0 : -largest - 1;
+  const int64_t least = tensor->dtype == LP_UINT8 ? 0 : -largest - 1;
   tensor->i64[i] = value < least ? least : value > largest ? largest : value;
 }
 
@@ -253,10 +258,9 @@ static void spoil_label(const sheet *b) {
 
 /* --- one sequence, then all --- */
 
-/* Frames that a path in state s still takes after this one. */
+/* Frames that a path in state s, not the last, still takes after this one. */
 static int64_t frames_left(const lp_ctc_sequence *q, int64_t s) {
   const int64_t label = s / 2;
-  if (label >= q->n_labels) return 0;
   const lp_ctc_sequence rest = {.labels = q->labels + label, .n_labels = q->n_labels - label};
   return lp_ctc_frames_needed(&rest) - s % 2;
 }
@@ -314,21 +318,21 @@ static void fill_misfits(const sheet *b) {
 }
 
 static bool fits(const sheet *b) {
-  const bool batch =
-      b->log_probs->numel > 0 && b->input_lengths->numel == b->n_batch && b->target_lengths->numel == b->n_batch;
+  const bool counts = b->input_lengths->numel == b->n_batch && b->target_lengths->numel == b->n_batch;
   const bool rows = b->targets->rank == 1 || (b->targets->rank == 2 && b->targets->shape[0] == b->n_batch);
-  return batch && rows && (b->log_probs->rank == 2 || b->log_probs->rank == 3);
+  return b->log_probs->numel > 0 && counts && rows;
 }
 
 void lp_ctc_draw(lp_case *c, lp_rng *rng, int value_class) {
   lp_tensor *const x = c->inputs;
   sheet b = {.log_probs = &x[0], .targets = &x[1], .input_lengths = &x[2], .target_lengths = &x[3], .rng = rng};
-  b.n_frames = x[0].rank > 0 ? x[0].shape[0] : 0;
-  b.n_batch = x[0].rank == 3 ? x[0].shape[1] : 1;
-  b.n_classes = x[0].rank > 0 ? x[0].shape[x[0].rank - 1] : 0;
+  const bool batched = x[0].rank == 3, proper = batched || x[0].rank == 2;
+  b.n_frames = x[0].shape[0];
+  b.n_batch = batched ? x[0].shape[1] : 1;
+  b.n_classes = x[0].shape[batched ? 2 : 1];
   b.padded = x[1].rank == 2;
   b.blank = (int64_t)lp_clamp(c->params[0], 0.0, (double)b.n_classes - 1.0);
-  if (!fits(&b)) {
+  if (!proper || !fits(&b)) {
     fill_misfits(&b);
     return;
   }

@@ -61,22 +61,17 @@ static void find_bands(lp_ctc_lattice *lattice) {
   }
 }
 
-/* A weight that is no weight counts as none. */
-static double usable(double log_prob) { return log_prob < (double)INFINITY ? log_prob : -(double)INFINITY; }
-
 static double find_shift(const lp_ctc_lattice *lattice, const double *log_probs, int64_t t) {
   double shift = -(double)INFINITY;
   const int64_t last = (int64_t)lattice->last[t];
   for (int64_t s = (int64_t)lattice->first[t]; s <= last; s++) {
-    shift = fmax(shift, usable(log_probs[lp_ctc_class(lattice->q, s)]));
+    shift = fmax(shift, log_probs[lp_ctc_class(lattice->q, s)]);
   }
   return fabs(shift) < (double)INFINITY ? fmin(shift, LARGEST_SHIFT) : 0.0;
 }
 
 static lp_wide weight(double log_prob, double shift) {
-  const double x = usable(log_prob);
-  if (x == -(double)INFINITY) return lp_wide_zero();
-  const lp_pair d = lp_two_sum(x, -shift);
+  const lp_pair d = lp_two_sum(log_prob, -shift);
   return lp_wide_exp(d.high, d.low);
 }
 
@@ -135,10 +130,10 @@ double lp_ctc_log_total(const lp_ctc_lattice *lattice) {
   return lp_sum_get(&sum);
 }
 
-/* Enters frame t+1: what stands in the band is onward, and all that can be read beside it is zero. */
+/* Enters frame t+1 with what has been found for it; states below its band have never been touched, and those above it
+ * are not read again. */
 static void enter(lp_ctc_lattice *lattice, int64_t t) {
   const int64_t first = (int64_t)lattice->first[t], last = (int64_t)lattice->last[t];
-  clear(lattice->entered, first - MARGIN, first - 1);
   for (int64_t s = first; s <= last; s++) {
     lattice->entered[s] = lp_wide_multiply(lp_ctc_emission(lattice, t, s), lattice->onward[s]);
   }

@@ -54,8 +54,8 @@ int64_t lp_ctc_frames_needed(const lp_ctc_sequence *q);
 /* Doubles of scratch for a lattice of this size. */
 size_t lp_ctc_lattice_size(int64_t n_frames, int64_t n_labels);
 
-/* Builds the lattice in scratch and runs forward: sets everything but `onward` and `entered`. What is not a number or
- * is +inf counts as weight 0. Without any path (too few frames, or weights 0) total is zero. */
+/* Builds the lattice in scratch and runs forward: sets everything but `onward` and `entered`. Without any path (too few
+ * frames, or weights 0) total is zero; a NaN or +inf in the band makes it meaningless. */
 void lp_ctc_forward(lp_ctc_lattice *lattice, const lp_ctc_sequence *q, double *scratch);
 
 /* Weight of state s in frame t, for s in the band. */

@@ -96,7 +96,7 @@ static void forward_scales(double *scales, const lp_ctc_lattice *lattice) {
 
 double lp_ctc_loss_scale(const lp_ctc_lattice *lattice, double *scratch) {
   const lp_ctc_sequence *q = lattice->q;
-  if (lp_wide_is_zero(lattice->total) || q->n_frames == 0) return 0.0;
+  if (q->n_frames == 0) return 0.0;
   forward_scales(scratch, lattice);
   const int64_t end = lp_ctc_states(q) - 1;
   const lp_wide *last = lattice->forward + (q->n_frames - 1) * lattice->row;

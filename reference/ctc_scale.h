@@ -8,10 +8,11 @@
 /* Doubles of scratch beyond the lattice's. */
 size_t lp_ctc_scale_size(int64_t n_frames, int64_t n_labels, int64_t n_classes);
 
-/* Scale of the sequence's loss, whose lattice has been run forward. Leaves that of the forward sums in scratch. */
+/* Scale of the loss of a sequence whose lattice has been run forward, to a total that is not zero. Leaves that of the
+ * forward sums in scratch. */
 double lp_ctc_loss_scale(const lp_ctc_lattice *lattice, double *scratch);
 
-/* Scale of the sequence's gradient, in the layout of its log_probs, for a lattice with a total that is not zero.
+/* Scale of its gradient, in the layout of its log_probs.
  * upstream: what the slope exp(lp) - posterior is multiplied by. scratch: as lp_ctc_loss_scale, whose result is
  * loss_scale, has left it. */
 void lp_ctc_gradient_scale(double *scale, lp_ctc_lattice *lattice, double loss_scale, double upstream, double *scratch);

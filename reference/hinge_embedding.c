@@ -168,13 +168,16 @@ static const lp_input_spec inputs[N_INPUTS] = {
                .differentiable = true,
                .max_rank = LP_MAX_RANK,
                .shape = "(*)",
-               .about = "distances; broadcasts with target"},
+               .about = "distances; broadcasts with target",
+               .plot_at = 0.0,
+               .dtype_open = true},
     [TARGET] = {.name = "target",
                 .kind = LP_KIND_REAL,
                 .integer_ok = true,
                 .max_rank = LP_MAX_RANK,
                 .shape = "(*)",
-                .about = "labels 1 (similar) and -1 (dissimilar); broadcasts with input"},
+                .about = "labels 1 (similar) and -1 (dissimilar); broadcasts with input",
+                .plot_at = -1.0},
 };
 
 static const double margins[] = {1.0, 0.0, -1.0, 0.5, 2.5, (double)INFINITY, (double)NAN};

@@ -18,7 +18,7 @@
  * t = -inf with log_target. Integer and bool tensors are refused.
  * At finite inputs PyTorch leaves the range of double on the way: t log t - t x is inf - inf for large t and x,
  * exp(t) (t - x) is inf * 0, or 0 where exp(t) underflows and t - x makes up for it.
- * Error bound: 0.6 ulp of value and slopes where their terms do not cancel, 2^-54 scaled otherwise.
+ * Error bound: 1 ulp of value and slopes where their terms do not cancel, 2^-53 scaled otherwise.
  */
 #include <string.h>
 

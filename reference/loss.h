@@ -57,6 +57,8 @@ typedef struct lp_input_spec {
   const char *shape; /* in words: "(N, C) or (C)"; how it broadcasts */
   const char *about; /* one line for `explain` */
   double plot_at;    /* where `plot` holds this input while the first one varies; 0 for a residual, 1 for a label ... */
+  bool dtype_open;   /* PyTorch happens to compute in other dtypes here too, undocumented: the reference refuses them,
+                        and a candidate may do either */
 } lp_input_spec;
 
 typedef enum lp_param_type { LP_PARAM_REAL, LP_PARAM_INT, LP_PARAM_BOOL } lp_param_type;

@@ -5,9 +5,11 @@
  * Gradients where z >= 0: -y to input1, y to input2, -d to the target; 0 elsewhere.
  * Stable form: d, y d and z are kept with their rounding errors, so that the sign of z is right.
  * Rounded intermediates of the scale: d, y d, z and the margin, where the hinge is active.
- * Regimes: active (z > 0), inactive (z < 0), kink (z = 0), near-kink (z within rounding of 0, or 0 although d or y d is
- * not a double), other-target (neither 1 nor -1), non-finite (an infinite or NaN number), empty.
- * Kinks: at z = 0 PyTorch's clamp_min lets the gradient through, as in the active branch.
+ * Regimes: active (z > 0), inactive (z < 0), kink (z = 0), near-kink (z within rounding of 0, but not 0), other-target
+ * (neither 1 nor -1), non-finite (an infinite or NaN number), empty.
+ * Kinks: at z = 0 PyTorch's clamp_min lets the gradient through, as in the active branch. (If z is 0 then y d is a
+ * double, and so is d: an odd multiple of a power of 2 does not get fewer bits by a factor. So every arithmetic that
+ * computes z step by step in double sees the kink.)
  * Degenerate: a NaN z gives NaN, but its gradient is that of the inactive branch: the upstream gradient is replaced by
  * 0 before it is multiplied, so that an infinite one gives 0, while 0 d with d infinite or NaN is NaN. An empty mean is
  * 0/0. The three tensors need the same rank, and broadcast.
@@ -157,16 +159,20 @@ static void scales(const lp_run *run) {
   }
 }
 
-static lp_big big_pair(lp_pair a) { return lp_big_add(lp_big_of(a.high), lp_big_of(a.low)); }
+static lp_big big_pair(lp_pair a) {
+  return isfinite(a.high) ? lp_big_add(lp_big_of(a.high), lp_big_of(a.low)) : lp_big_of(a.high);
+}
 
+/* With an infinite margin what overflows counts as PyTorch's inf - inf. */
 static void big(lp_big_term *term, const lp_run *run, int i) {
   const place at = place_at(run, i);
+  const bool literal = !isfinite(run->params[MARGIN]);
   const bool both = run->integers[INPUT1] != NULL && run->integers[INPUT2] != NULL;
+  const bool all = both && run->integers[TARGET] != NULL;
   const lp_big margin = lp_big_of(run->params[MARGIN]), minus_target = lp_big_of(at.minus_target);
   const lp_big from_floats = lp_big_subtract(lp_big_of(run->x[INPUT1][i]), lp_big_of(run->x[INPUT2][i]));
-  const lp_big d = both ? big_pair(at.difference) : from_floats;
-  const lp_big from_parts = lp_big_multiply(minus_target, d);
-  const lp_big product = both && run->integers[TARGET] != NULL ? big_pair(at.product) : from_parts;
+  const lp_big d = both || literal ? big_pair(at.difference) : from_floats;
+  const lp_big product = all || literal ? big_pair(at.product) : lp_big_multiply(minus_target, d);
   const lp_big z = lp_big_add(product, margin), two = lp_big_of(2.0);
   const lp_big parts = lp_big_add(lp_big_multiply(two, lp_big_abs(product)), lp_big_abs(margin));
   term->shut = !(z.high >= 0.0);
@@ -188,9 +194,8 @@ static uint64_t regimes_at(const lp_run *run, int i) {
   }
   const double z = hinge_argument(at, margin).high;
   const double rounding = 0x1p-49 * fabs(at.product.high) + 0x1p-50 * fabs(margin);
-  const bool inexact = z != 0.0 || at.difference.low != 0.0 || at.product.low != 0.0;
   const uint64_t other = y == 1.0 || y == -1.0 ? 0 : UINT64_C(1) << OTHER_TARGET;
-  const uint64_t near = inexact && fabs(z) <= rounding ? UINT64_C(1) << NEAR_KINK : 0;
+  const uint64_t near = z != 0.0 && fabs(z) <= rounding ? UINT64_C(1) << NEAR_KINK : 0;
   return other | near | UINT64_C(1) << (z > 0.0 ? ACTIVE : z < 0.0 ? INACTIVE : KINK);
 }
 

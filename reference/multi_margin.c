@@ -9,7 +9,7 @@
  * right; powers and their sum carry an error term (rows.h). Finite rows outside the moderate range, where z, z^2, a
  * product with the weight, or a sum would overflow or underflow in double, go the big way.
  *
- * Rounded intermediates: a = margin - x_y, z_d, z_d^2, w_y z_d^p, their sum, the sum of the rows; for gradients
+ * Rounded intermediates: margin, a = margin - x_y, z_d, z_d^2, w_y z_d^p, their sum, the sum of the rows; for gradients
  * 1/(N C), the products with w, 2z and the upstream gradient, and the sum in the target's component.
  *
  * Regimes: active (z > 0), inactive (z < 0), kink (z = 0), near-kink, separated (no class is active), linear (p = 1),
@@ -330,12 +330,11 @@ typedef struct term {
 static term term_at(const lp_plan *plan, const row *r, int64_t d) {
   const double y = r->x[r->target], x = r->x[d], a = r->margin - y;
   const double z = isfinite(a) && isfinite(x) ? lp_big_get(big_switch(r, d)) : special_switch(r, d);
-  const bool missed = z == 0.0 && special_switch(r, d) != 0.0; /* by plain arithmetic */
-  const bool near = missed || lp_rows_near(plan, z, fabs(a) + fabs(y) + fabs(x));
+  const bool near = lp_rows_near(plan, z, fabs(a) + fabs(y) + fabs(x));
   return (term){a, z, near, d != r->target && (z > 0.0 || near)};
 }
 
-/* Intermediates of the value: a, z, z^2, w z^p and the sum. */
+/* Intermediates of the value: margin, a, z, z^2, w z^p and the sum. */
 static void scale_value(const lp_plan *plan, lp_row_scale *total, int64_t i, const row *r) {
   const double w = fabs(r->weight), classes = (double)r->classes;
   double value = 0.0, terms = 0.0;
@@ -344,18 +343,18 @@ static void scale_value(const lp_plan *plan, lp_row_scale *total, int64_t i, con
     if (!t.active) continue;
     const double slope_z = r->squared ? 2.0 * w * fabs(t.z) : w;
     value += slope_z * fabs(t.z);
-    terms += slope_z * (fabs(t.a) + 2.0 * fabs(t.z));
+    terms += slope_z * (fabs(r->margin) + fabs(t.a) + 2.0 * fabs(t.z));
   }
   lp_rows_put_scale(total, i, value / classes, (value + terms) / classes);
 }
 
-/* Intermediates of the gradient: products with 1/(N C), w, 2z and the upstream gradient; a and z when p = 2. */
+/* Intermediates of the gradient: products with 1/(N C), w, 2z and the upstream gradient; margin, a and z when p = 2. */
 static void scale_gradient(const lp_plan *plan, const row *r) {
   const double k = fabs(r->weight) * fabs(r->gain.upstream) / ((double)r->classes * r->gain.count);
   double sum = 0.0;
   for (int64_t d = 0; d < r->classes; d++) {
     const term t = term_at(plan, r, d);
-    const double slope_d = r->squared ? 2.0 * k * (5.0 * fabs(t.z) + fabs(t.a)) : 3.0 * k;
+    const double slope_d = r->squared ? 2.0 * k * (5.0 * fabs(t.z) + fabs(t.a) + fabs(r->margin)) : 3.0 * k;
     const double terms = t.active ? slope_d : 0.0;
     sum += 2.0 * terms;
     r->grad[d] = lp_rows_scale_of(r->grad[d], terms);
@@ -422,7 +421,8 @@ static void draw_target(lp_case *c, lp_rng *rng, int value_class) {
   for (int64_t i = 0; i < target->numel; i++) target->i64[i] = lp_rng_below(rng, classes > 0 ? classes : 1);
   if (value_class != BAD_TARGET || target->numel == 0) return;
   const int64_t beyond = past[lp_rng_below(rng, 5)];
-  target->i64[lp_rng_below(rng, target->numel)] = lp_rng_chance(rng, 0.5) ? classes + beyond : -1 - beyond;
+  const int64_t at = lp_rng_below(rng, target->numel);
+  target->i64[at] = lp_rng_chance(rng, 0.5) ? classes + beyond : -1 - beyond;
 }
 
 static void draw_weight(lp_case *c, lp_rng *rng, int value_class) {
@@ -484,9 +484,9 @@ static const lp_shape_class shape_classes[] = {
     {"three-axes", {"N C 2", "N", "C"}, false, true, "axes flattened in silence"},
     {"target-length", {"N C", "N+1", "C"}, false, true, "a target longer than the batch"},
     {"target-matrix", {"1 C", "1 1", "C"}, false, true, "a target of rank 2"},
-    {"weight-matrix", {"N C", "N", "1 C"}, false, false, "a weight of rank 2"},
-    {"weight-long", {"N C", "N", "C+1"}, false, false, "a weight for classes that are not there"},
-    {"weight-short", {"N C", "N", "C-1"}, false, false, "a weight read past its end"},
+    {"weight-matrix", {"N C", "N", "1 C"}, false, true, "a weight of rank 2"},
+    {"weight-long", {"N C", "N", "C+1"}, false, true, "a weight for classes that are not there"},
+    {"weight-short", {"N C", "N", "C-1"}, false, true, "a weight read past its end"},
 };
 
 static const lp_input_spec inputs[N_INPUTS] = {
@@ -512,11 +512,11 @@ static const lp_input_spec inputs[N_INPUTS] = {
 
 static const double powers[] = {1.0, 2.0};
 static const double bad_powers[] = {0.0, 3.0, -1.0};
-static const double margins[] = {1.0, 0.5, 2.0, 0.0, -0.75, 1e300};
+static const double margins[] = {1.0, 0.5, 0.0, 2.0, -0.75, 1e300, INFINITY, NAN};
 
 static const lp_param_spec params[] = {
     {"p", LP_PARAM_INT, 1.0, "1 or 2", "the power of z", powers, 2, bad_powers, 3},
-    {"margin", LP_PARAM_REAL, 1.0, "any number", "by how much the target's score must lead", margins, 6, NULL, 0},
+    {"margin", LP_PARAM_REAL, 1.0, "any number", "by how much the target's score must lead", margins, 8, NULL, 0},
 };
 
 static const lp_regime regimes[N_REGIMES] = {

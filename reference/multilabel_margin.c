@@ -289,8 +289,7 @@ typedef struct term {
 
 static term term_at(const lp_plan *plan, const row *r, int64_t j, int64_t d) {
   const double y = r->x[r->label[j]], a = 1.0 - y, z = lp_big_get(any_switch(r, j, d));
-  const bool missed = z == 0.0 && special_switch(r, j, d) != 0.0; /* by plain arithmetic */
-  const bool near = missed || lp_rows_near(plan, z, fabs(a) + fabs(y) + fabs(r->x[d]));
+  const bool near = lp_rows_near(plan, z, fabs(a) + fabs(y) + fabs(r->x[d]));
   return (term){fabs(a) + fabs(z), z, near, is_rest(r, d) && (z > 0.0 || near)};
 }
 

@@ -67,9 +67,18 @@ static double *take(double **scratch, int64_t n, double fill, int64_t n_filled) 
   return taken;
 }
 
+/* How much of its buffers a case uses; the weights are read in chunks too, also where there are no positions. */
+static int64_t used_length(const lp_plan *plan) {
+  int64_t longest = plan->term.numel;
+  for (int k = 0; k < plan->c->loss->n_inputs; k++) {
+    if (plan->c->inputs[k].numel > longest) longest = plan->c->inputs[k].numel;
+  }
+  return longest < LP_CHUNK ? longest : LP_CHUNK;
+}
+
 static void set_up(workspace *w, const lp_plan *plan, double *scratch) {
   const lp_case *c = plan->c;
-  const int64_t used = plan->term.numel < LP_CHUNK ? plan->term.numel : LP_CHUNK;
+  const int64_t used = used_length(plan);
   w->run = (lp_run){.c = c, .params = c->params};
   w->run.value = take(&scratch, LP_CHUNK, 0.0, used);
   w->run.value_low = take(&scratch, LP_CHUNK, 0.0, used);
@@ -521,11 +530,13 @@ static void store(double *at, lp_big a) {
   at[2] = a.exponent;
 }
 
-/* factor * slope, but for what PyTorch's way of adding a slope up from parts makes of infinities and zeros. */
+/* factor * slope, but for what PyTorch's way of adding a slope up from parts makes of infinities and zeros. What is
+ * infinite anyhow follows PyTorch, whose slope may have underflowed to 0. */
 static lp_big chain(lp_big factor, const lp_big_term *term, int k) {
+  const lp_big slope = term->slope[k];
   if (term->torn[k] && !lp_big_is_finite(factor)) return lp_big_of((double)NAN);
   if (term->idle[k] && factor.high == 0.0) return lp_big_of(0.0);
-  return lp_big_multiply(factor, term->slope[k]);
+  return lp_big_multiply(factor, lp_big_is_finite(factor) ? slope : lp_big_of(lp_big_get(slope)));
 }
 
 static void add_big_gradients(const workspace *w, const task *t, const lp_big_term *term, int i, int64_t position,

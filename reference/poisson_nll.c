@@ -18,8 +18,8 @@
  * Stirling term is then still differentiated, 0 log t + 0 t/t ..., which is NaN for t <= 0.
  * At finite t <= 0 PyTorch's gradient to t is that NaN for full too, where the term is masked: the definition's is -x
  * or -log(x + eps). Bool tensors are refused where PyTorch would have to subtract them: both inputs, an input that is
- * not a log, a target under full. Integer tensors are promoted. Error bound: 0.6 ulp of value and slopes where their
- * terms do not cancel, 2^-54 scaled otherwise.
+ * not a log, a target under full. Integer tensors are promoted. Error bound: 1 ulp of value and slopes where their
+ * terms do not cancel, 2^-53 scaled otherwise.
  */
 #include <string.h>
 
@@ -44,6 +44,7 @@ enum {
   TARGET_NEGATIVE,
   RATE_ZERO,
   RATE_NEGATIVE,
+  OPEN,
   NON_FINITE,
   EMPTY,
   N_REGIMES
@@ -60,6 +61,7 @@ static const lp_regime regimes[N_REGIMES] = {
     [TARGET_NEGATIVE] = {"target-negative", "a target below 0"},
     [RATE_ZERO] = {"rate-zero", "input + eps = 0: the logarithm of 0"},
     [RATE_NEGATIVE] = {"rate-negative", "input + eps < 0: no logarithm"},
+    [OPEN] = {"open", "input + eps = 0 at an input that broadcasts: infinities of both signs may meet in its gradient"},
     [NON_FINITE] = {"non-finite", "an infinite or NaN input, target or eps"},
     [EMPTY] = {"empty", "no elements"},
 };
@@ -319,11 +321,15 @@ static void scales(const lp_run *run) {
 
 static uint64_t bit(int regime) { return UINT64_C(1) << regime; }
 
+/* May several positions read one element of the input? Its gradient is then a sum, and PyTorch sums before it divides. */
+static bool reads_input_again(const lp_case *c) { return !lp_tensor_same_shape(&c->inputs[INPUT], &c->inputs[TARGET]); }
+
 static uint64_t rate_regime(double x, const lp_run *run) {
   const double s = x + run->params[EPS];
   if (is_log(run))
     return bit(LOG) | (x > 0x1.62e42fefa39efp9 ? bit(EXP_OVERFLOW) : x < -0x1.74910d52d3051p9 ? bit(EXP_UNDERFLOW) : 0);
-  return bit(RATE) | (s == 0.0 ? bit(RATE_ZERO) : s < 0.0 ? bit(RATE_NEGATIVE) : 0);
+  if (s == 0.0) return bit(RATE) | bit(RATE_ZERO) | (reads_input_again(run->c) ? bit(OPEN) : 0);
+  return bit(RATE) | (s < 0.0 ? bit(RATE_NEGATIVE) : 0);
 }
 
 static uint64_t target_regime(double t, const lp_run *run) {

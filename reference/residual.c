@@ -170,8 +170,9 @@ static void put(lp_tensor *tensor, int64_t i, double x) {
 
 void lp_residual_draw(lp_case *c, lp_rng *rng, int value_class, lp_lattice lattice) {
   lp_draw_pointwise(c, rng, value_class, lattice, NULL);
-  if (value_class != LP_VALUES_BOUNDARY || !c->has_input[WEIGHT] || lp_rng_chance(rng, 0.5)) return;
   lp_tensor *const weight = &c->inputs[WEIGHT];
+  const bool is_signed = weight->dtype != LP_UINT8 && weight->dtype != LP_BOOL;
+  if (value_class != LP_VALUES_BOUNDARY || !c->has_input[WEIGHT] || !is_signed || lp_rng_chance(rng, 0.5)) return;
   const double size = (double)lp_rng_below(rng, 3);
   for (int64_t i = 0; i < weight->numel; i++) put(weight, i, i % 2 == 0 ? size : -size);
 }

@@ -20,7 +20,7 @@ bool lp_rows_all_moderate(const double *x, int64_t n) {
 lp_pair lp_lanes_total(const lp_lanes *sums, int64_t n) {
   lp_lanes t = *sums;
   int width = LP_LANES;
-  while (width >= 2 * n) width /= 2;
+  while (width > 1 && width >= 2 * n) width /= 2;
   for (width /= 2; width > 0; width /= 2) {
     for (int i = 0; i < width; i++) lp_lanes_add(&t, i, t.high[i + width], t.low[i + width]);
   }

@@ -46,7 +46,7 @@ static inline void lp_lanes_add(lp_lanes *sums, int lane, double high, double lo
   sums->low[lane] += s.low + low;
 }
 
-/* The sum of the lanes, of which the first n >= 1 at most were added to. */
+/* The sum of the lanes, of which the first n at most were added to. */
 lp_pair lp_lanes_total(const lp_lanes *sums, int64_t n);
 
 /* Geometry. */

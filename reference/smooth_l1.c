@@ -8,7 +8,8 @@
  * Regimes: quadratic (|d| < beta), linear (|d| > beta), kink (|d| = beta > 0), near-kink (the rounded d may fall on the
  * other side of beta), tie (d = 0), l1 (beta = 0), non-finite (an infinite or NaN number), empty.
  * Kinks: at |d| = beta value and gradient are continuous; the branches agree. With beta = 0 the gradient at d = 0 is 0.
- * Degenerate: beta = inf gives 0 and 0 for finite d, and inf - inf = NaN with the gradient +-1 for infinite d. A NaN
+ * Degenerate: beta = inf gives 0 and 0 for finite d (NaN where d^2 overflows: PyTorch's inf/inf), and inf - inf = NaN
+ * with the gradient +-1 for infinite d. A NaN
  * residual gives NaN, also as a gradient; but with beta = 0 that is l1's: 0. beta < 0 and NaN are refused. An empty
  * mean is 0/0.
  * Integers beside a floating tensor are promoted; two integers are refused. With beta = 0 l1's rules hold: bool is
@@ -146,10 +147,11 @@ static void big_linear(lp_big_term *term, lp_big d, lp_big size, lp_big half) {
   term->slope_scale[INPUT] = lp_big_of(1.0);
 }
 
+/* With an infinite beta PyTorch's d d may overflow, to inf/inf. */
 static void big_quadratic(lp_big_term *term, lp_big d, lp_big beta) {
-  const lp_big ratio = lp_big_divide(d, beta), two = lp_big_of(2.0);
-  const lp_big product = lp_big_multiply(ratio, d);
-  term->value = lp_big_multiply(lp_big_of(0.5), product);
+  const lp_big ratio = lp_big_divide(d, beta), two = lp_big_of(2.0), product = lp_big_multiply(ratio, d);
+  const double literal = 0.5 * lp_big_get(d) * lp_big_get(d) / beta.high;
+  term->value = lp_big_is_finite(beta) ? lp_big_multiply(lp_big_of(0.5), product) : lp_big_of(literal);
   term->value_scale = lp_big_multiply(two, product);
   term->slope[INPUT] = ratio;
   term->slope_scale[INPUT] = lp_big_multiply(two, lp_big_abs(ratio));

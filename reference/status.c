@@ -1,3 +1,4 @@
+#define LP_STATUS_IMPLEMENTATION
 #include "reference/status.h"
 
 #include <stdarg.h>

@@ -41,11 +41,17 @@ typedef struct lp_error {
   char message[LP_MESSAGE_MAX];
 } lp_error;
 
+#if defined(__clang_analyzer__) && !defined(LP_STATUS_IMPLEMENTATION)
+/* The static analyzer sees one file at a time: all that it has to know is that a failure is never LP_OK. */
+#define lp_fail(error, status, ...) ((void)(error), (status))
+#define lp_refuse(error, reason, ...) ((void)(error), (void)(reason), LP_REJECTED)
+#else
 /* Fills *error (which may be NULL) and returns `status`. Messages are cut at LP_MESSAGE_MAX - 1 bytes. */
 lp_status lp_fail(lp_error *error, lp_status status, const char *format, ...) LP_PRINTF(3, 4);
 
 /* Fills *error with LP_REJECTED and the reason, and returns LP_REJECTED. */
 lp_status lp_refuse(lp_error *error, lp_reject reason, const char *format, ...) LP_PRINTF(3, 4);
+#endif
 
 /* "ok", "rejected", ... and "reject/dtype", "reject/rank", ...: the tokens used in reports. */
 const char *lp_status_name(lp_status status);

@@ -15,9 +15,9 @@
  * moderate range of rows.h, and p outside 1/4 .. 64, go the big way, with |d|_p = m exp(log(mean of (|d_i|/m)^p)/p)
  * n^(1/p) in logarithms of twice the precision: nothing overflows for 1e200 or p = 100 or 1e-6.
  *
- * Rounded intermediates: s_i = x_i - y_i, d_i, |d_i|^p with its exponent p log|d_i|, their sum, the norm with its
- * exponent, margin + near, the loss before max; for slopes |d_i|^(p-1) and |d|^(1-p) with their exponents, the products
- * with the upstream gradient.
+ * Rounded intermediates: margin and eps, s_i = x_i - y_i, d_i, |d_i|^p with its exponent p log|d_i|, their sum, the
+ * norm with its exponent, margin + near, the loss before max; for slopes |d_i|^(p-1) and |d|^(1-p) with their
+ * exponents, the products with the upstream gradient.
  *
  * Regimes: p=2, p=1, p=0, p=inf, p=-inf, p<0, p<1 (0 < p < 1), p>1 (other than 2), p=nan, active, inactive, kink
  * (margin + near = far), near-kink (any switch), swap-anchor, swap-positive, swap-tie, norm-zero, component-zero,
@@ -34,8 +34,8 @@
  * inactive row beside an active one does not add 0 * NaN.
  *
  * Error: p = 2 and 1 at most 2 ulp where nothing cancels; 2 u scale everywhere. */
+#include "reference/distance.h"
 #include "reference/draw.h"
-#include "reference/rows.h"
 
 extern const lp_loss lp_loss_triplet_margin;
 
@@ -85,6 +85,15 @@ static lp_status check_ranks(const lp_case *c, lp_error *error) {
     if (c->inputs[i].rank == c->inputs[ANCHOR].rank) continue;
     return lp_refuse(error, LP_REJECT_RANK, "%s: expected anchor's number of dimensions %d, got %d",
                      c->loss->inputs[i].name, c->inputs[ANCHOR].rank, c->inputs[i].rank);
+  }
+  return LP_OK;
+}
+
+/* PyTorch does not subtract truth values. */
+static lp_status check_dtypes(const lp_case *c, lp_error *error) {
+  for (int i = 0; i < N_INPUTS; i++) {
+    if (c->inputs[i].dtype != LP_BOOL) continue;
+    return lp_refuse(error, LP_REJECT_DTYPE, "%s: expected numbers, got bool", c->loss->inputs[i].name);
   }
   return LP_OK;
 }
@@ -149,6 +158,7 @@ static lp_status plan_rows(lp_plan *plan, lp_error *error) {
   if (c->params[MARGIN] <= 0.0) {
     return lp_refuse(error, LP_REJECT_PARAMETER, "margin: expected a number > 0, got %g", c->params[MARGIN]);
   }
+  LP_TRY(check_dtypes(c, error));
   LP_TRY(check_ranks(c, error));
   LP_TRY(lp_rows_broadcast(plan, 1u << ANCHOR | 1u << POSITIVE | 1u << NEGATIVE, 0, error));
   for (int leg = 0; leg < legs_of(c); leg++) LP_TRY(plan_leg(plan, leg, error));
@@ -160,17 +170,10 @@ static lp_status plan_rows(lp_plan *plan, lp_error *error) {
 
 typedef struct leg {
   int first, second; /* inputs */
-  int64_t n;
-  const double *x, *y; /* operands; copies, or the inputs themselves when nothing has to be stretched or converted */
-  double *x_copy, *y_copy;
-  double *d;
-  const double *w; /* the leg adds c w_i to the gradient of x_i and subtracts it from that of y_i */
-  double *w_copy;
-  double c;
-  lp_pair norm;
-  lp_pair divisor; /* slope of the norm: w_i/divisor (plain way) */
-  lp_big big;      /* the norm (big way) */
-  double share;    /* d loss/d norm while active: 1, or -1, -1/2 or 0 */
+  lp_distance v;
+  double *x_copy, *y_copy; /* room for rows that are stretched or converted */
+  double c;                /* adds c w_i to the gradient of x_i and subtracts it from that of y_i */
+  double share;            /* d loss/d norm while active: 1, or -1, -1/2 or 0 */
   int64_t n_pending;
   double *pending; /* of every shared distance: the gradient that unusual rows have for it, until all rows are seen */
   double *touched; /* 1 where there were such rows */
@@ -200,13 +203,13 @@ static triplet triplet_of(const lp_plan *plan, double **scratch) {
   for (int k = 0; k < t.n_legs; k++) {
     leg *l = &t.legs[k];
     const int64_t n = plan->extent[k];
-    *l = (leg){.first = operands[k][0], .second = operands[k][1], .n = n};
+    *l = (leg){.first = operands[k][0], .second = operands[k][1], .v = {.n = n}};
     l->x_copy = *scratch;
     l->y_copy = l->x_copy + n;
-    l->d = l->y_copy + n;
-    l->w_copy = l->d + n;
+    l->v.d = l->y_copy + n;
+    l->v.w_copy = l->v.d + n;
     l->n_pending = pending_rows(plan, k);
-    l->pending = l->w_copy + n;
+    l->pending = l->v.w_copy + n;
     l->touched = l->pending + l->n_pending;
     for (int64_t i = 0; i < 2 * l->n_pending; i++) l->pending[i] = 0.0;
     *scratch = l->touched + l->n_pending;
@@ -218,298 +221,11 @@ static void load_row(triplet *t, const lp_row_cursor *at) {
   const lp_tensor *inputs = t->plan->c->inputs;
   for (int k = 0; k < t->n_legs; k++) {
     leg *l = &t->legs[k];
-    l->x = lp_rows_operand(l->x_copy, &inputs[l->first], at->offset[l->first], l->n);
-    l->y = lp_rows_operand(l->y_copy, &inputs[l->second], at->offset[l->second], l->n);
-    l->w = l->w_copy;
+    l->v.x = lp_rows_operand(l->x_copy, &inputs[l->first], at->offset[l->first], l->v.n);
+    l->v.y = lp_rows_operand(l->y_copy, &inputs[l->second], at->offset[l->second], l->v.n);
   }
   t->gain = lp_rows_gain(t->plan, at->row);
   t->shift = 0;
-}
-
-/* --- the plain way: norms --- */
-
-/* x - y + eps rounded once, and what is left. */
-static inline lp_pair difference(double x, double y, double eps) {
-  const lp_pair s = lp_two_sum(x, -y), d = lp_two_sum(s.high, eps);
-  return lp_fast_two_sum(d.high, d.low + s.low);
-}
-
-static inline void add_square(lp_lanes *sum, double *d, int lane, lp_pair difference) {
-  *d = difference.high;
-  lp_lanes_add(sum, lane, difference.high * difference.high, 0.0);
-}
-
-static inline void add_magnitude(lp_lanes *sum, double *d, int lane, lp_pair difference) {
-  const double sign = difference.high < 0.0 ? -1.0 : 1.0;
-  *d = difference.high;
-  lp_lanes_add(sum, lane, sign * difference.high, sign * difference.low);
-}
-
-LP_MULTIVERSION static void squares(lp_lanes *restrict sum, double *restrict d, const double *x, const double *y,
-                                    double eps, int64_t n) {
-  int64_t i = 0;
-  for (; i + LP_LANES <= n; i += LP_LANES) {
-    for (int j = 0; j < LP_LANES; j++) add_square(sum, d + i + j, j, difference(x[i + j], y[i + j], eps));
-  }
-  for (int j = 0; i + j < n; j++) add_square(sum, d + i + j, j, difference(x[i + j], y[i + j], eps));
-}
-
-LP_MULTIVERSION static void magnitudes(lp_lanes *restrict sum, double *restrict d, const double *x, const double *y,
-                                       double eps, int64_t n) {
-  int64_t i = 0;
-  for (; i + LP_LANES <= n; i += LP_LANES) {
-    for (int j = 0; j < LP_LANES; j++) add_magnitude(sum, d + i + j, j, difference(x[i + j], y[i + j], eps));
-  }
-  for (int j = 0; i + j < n; j++) add_magnitude(sum, d + i + j, j, difference(x[i + j], y[i + j], eps));
-}
-
-static bool norm_2(leg *l, double eps) {
-  lp_lanes lanes = {{0.0}, {0.0}};
-  squares(&lanes, l->d, l->x, l->y, eps, l->n);
-  const lp_pair sum = lp_lanes_total(&lanes, LP_LANES);
-  if (!(sum.high >= 0x1p-800 && sum.high <= 0x1p+800)) return false;
-  l->norm = l->divisor = lp_pair_sqrt(sum);
-  return true;
-}
-
-static bool norm_1(leg *l, double eps) {
-  lp_lanes lanes = {{0.0}, {0.0}};
-  magnitudes(&lanes, l->d, l->x, l->y, eps, l->n);
-  l->norm = lp_lanes_total(&lanes, LP_LANES);
-  l->divisor = lp_whole(1.0);
-  return lp_rows_not_large(l->norm.high);
-}
-
-/* Magnitudes of the differences of a leg. */
-typedef struct range {
-  double largest, smallest; /* the smallest other than 0; infinite when all are 0 */
-  double zeros;             /* how many are 0; NaN when one is infinite or NaN */
-} range;
-
-static inline void widen(double largest[LP_LANES], double smallest[LP_LANES], double zeros[LP_LANES], double *d,
-                         int lane, lp_pair difference) {
-  const double size = fabs(difference.high), zero = size == 0.0 ? 1.0 : 0.0, other = zero ? INFINITY : size;
-  *d = difference.high;
-  zeros[lane] += zero + 0.0 * size; /* NaN when one is infinite or NaN */
-  largest[lane] = largest[lane] >= size ? largest[lane] : size;
-  smallest[lane] = smallest[lane] <= other ? smallest[lane] : other;
-}
-
-LP_MULTIVERSION static range differences(double *restrict d, const double *x, const double *y, double eps, int64_t n) {
-  double largest[LP_LANES] = {0.0}, smallest[LP_LANES], zeros[LP_LANES] = {0.0};
-  for (int j = 0; j < LP_LANES; j++) smallest[j] = INFINITY;
-  int64_t i = 0;
-  for (; i + LP_LANES <= n; i += LP_LANES) {
-    for (int j = 0; j < LP_LANES; j++) {
-      widen(largest, smallest, zeros, d + i + j, j, difference(x[i + j], y[i + j], eps));
-    }
-  }
-  for (int j = 0; i + j < n; j++) widen(largest, smallest, zeros, d + i + j, j, difference(x[i + j], y[i + j], eps));
-  range r = {0.0, INFINITY, 0.0};
-  for (int j = 0; j < LP_LANES; j++) {
-    r.largest = r.largest >= largest[j] ? r.largest : largest[j];
-    r.smallest = r.smallest <= smallest[j] ? r.smallest : smallest[j];
-    r.zeros += zeros[j];
-  }
-  return r;
-}
-
-/* All magnitudes are moderate. */
-static bool moderate_range(const range *r) {
-  return r->zeros >= 0.0 && r->largest <= LP_ROWS_LARGE && r->smallest >= LP_ROWS_SMALL;
-}
-
-LP_MULTIVERSION static int64_t count_of(const double *d, double size, int64_t n) {
-  int64_t count = 0;
-  for (int64_t i = 0; i < n; i++) count += fabs(d[i]) == size ? 1 : 0;
-  return count;
-}
-
-static bool norm_extremum(leg *l, double eps, bool largest) {
-  const range r = differences(l->d, l->x, l->y, eps, l->n);
-  if (!moderate_range(&r)) return false;
-  l->norm = lp_whole(largest ? r.largest : r.zeros > 0.0 ? 0.0 : r.smallest);
-  l->divisor = lp_whole((double)count_of(l->d, l->norm.high, l->n));
-  return true;
-}
-
-/* Counts what is not 0, infinities and NaN too. */
-static bool norm_0(leg *l, double eps) {
-  for (int64_t i = 0; i < l->n; i++) l->d[i] = difference(l->x[i], l->y[i], eps).high;
-  l->norm = lp_whole((double)(l->n - count_of(l->d, 0.0, l->n)));
-  l->divisor = lp_whole(1.0);
-  return true;
-}
-
-/* Adds r^p, r = |d|/unit, and sets w to sign(d) r^(p-1). No branches; what is not used may be NaN. */
-static inline void add_power(lp_lanes *sum, double *w, int lane, double d, double p, double unit) {
-  const double r = fabs(d) / unit;
-  const lp_pair exponent = lp_pair_product(lp_log_pair(r), lp_whole(p));
-  const lp_pair t = lp_exp_pair(exponent.high, exponent.low);
-  const double high = r > 0.0 ? t.high : 0.0, low = r > 0.0 ? t.low : 0.0, slope = copysign(t.high / r, d);
-  lp_lanes_add(sum, lane, high, low);
-  *w = r > 0.0 ? slope : 0.0;
-}
-
-LP_MULTIVERSION static void powers(lp_lanes *restrict sum, double *restrict w, const double *restrict d, double p,
-                                   double unit, int64_t n) {
-  int64_t i = 0;
-  for (; i + LP_LANES <= n; i += LP_LANES) {
-    for (int j = 0; j < LP_LANES; j++) add_power(sum, w + i + j, j, d[i + j], p, unit);
-  }
-  for (int j = 0; i + j < n; j++) add_power(sum, w + i + j, j, d[i + j], p, unit);
-}
-
-static bool norm_p(leg *l, double p, double eps) {
-  const double most = exp2(200.0 / fmax(1.0, fabs(p))); /* so many times the smallest may the largest be */
-  const range r = differences(l->d, l->x, l->y, eps, l->n);
-  if (!moderate_range(&r) || r.largest > r.smallest * most || (p < 0.0 && r.zeros > 0.0)) return false;
-  if (r.largest == 0.0 || !(fabs(p) >= 0.25 && fabs(p) <= 64.0)) return false;
-  const double unit = ldexp(1.0, ilogb(p > 0.0 ? r.largest : r.smallest));
-  lp_lanes lanes = {{0.0}, {0.0}};
-  powers(&lanes, l->w_copy, l->d, p, unit, l->n);
-  const lp_pair sum = lp_lanes_total(&lanes, LP_LANES), log = lp_log_pair(sum.high);
-  const lp_pair exponent = lp_pair_quotient(lp_pair_sum(log, lp_whole(sum.low / sum.high)), lp_whole(p));
-  const lp_pair scaled = lp_exp_pair(exponent.high, exponent.low);
-  l->norm = (lp_pair){scaled.high * unit, scaled.low * unit};
-  l->divisor = lp_pair_quotient(sum, scaled);
-  return true;
-}
-
-static bool plain_norm(leg *l, double p, double eps) {
-  if (p == 2.0) return norm_2(l, eps);
-  if (p == 1.0) return norm_1(l, eps);
-  if (p == 0.0) return norm_0(l, eps);
-  return isinf(p) ? norm_extremum(l, eps, p > 0.0) : norm_p(l, p, eps);
-}
-
-/* --- the big way: norms --- */
-
-static lp_big big_difference(const leg *l, int64_t i, double eps) {
-  return lp_big_add(lp_big_subtract(lp_big_of(l->x[i]), lp_big_of(l->y[i])), lp_big_of(eps));
-}
-
-static lp_big big_size(const leg *l, int64_t i, double eps) { return lp_big_abs(big_difference(l, i, eps)); }
-
-/* How many |d_i| are `size`. */
-static int64_t big_count(const leg *l, double eps, lp_big size) {
-  int64_t count = 0;
-  for (int64_t i = 0; i < l->n; i++) count += lp_big_subtract(big_size(l, i, eps), size).high == 0.0;
-  return count;
-}
-
-/* The largest |d_i|, or the smallest. */
-static lp_big big_extremum(const leg *l, double eps, bool largest) {
-  lp_big extremum = l->n > 0 ? big_size(l, 0, eps) : lp_big_of(0.0);
-  for (int64_t i = 1; i < l->n; i++) {
-    const lp_big size = big_size(l, i, eps);
-    if (largest ? lp_big_less(extremum, size) : lp_big_less(size, extremum)) extremum = size;
-  }
-  return extremum;
-}
-
-/* Sum of |d_i|, or of d_i^2. */
-static lp_big big_sum(const leg *l, double eps, bool squared) {
-  lp_big sum = lp_big_of(0.0);
-  for (int64_t i = 0; i < l->n; i++) {
-    const lp_big size = big_size(l, i, eps);
-    sum = lp_big_add(sum, squared ? lp_big_multiply(size, size) : size);
-  }
-  return sum;
-}
-
-/* p (log|d_i| - log m) */
-static lp_pair exponent_of(lp_big size, double p, lp_pair log_m) {
-  const lp_pair above = lp_pair_sum(lp_big_log(size), lp_pair_negative(log_m));
-  return lp_pair_product(above, lp_whole(p));
-}
-
-/* log|d|_p = log m + (log n + log(1 + mean of expm1(p (log|d_i| - log m))))/p over the n components that are not 0, m
- * being the extremum. expm1 keeps what a mean of numbers next to 1 would lose when p is tiny. */
-static lp_pair big_log_norm(const leg *l, double p, double eps, lp_big m) {
-  const lp_pair log_m = lp_big_log(m);
-  lp_pair sum = lp_whole(0.0);
-  double n = 0.0;
-  for (int64_t i = 0; i < l->n; i++) {
-    const lp_big size = big_size(l, i, eps);
-    if (size.high == 0.0) continue;
-    sum = lp_pair_sum(sum, lp_pair_expm1(exponent_of(size, p, log_m)));
-    n += 1.0;
-  }
-  const lp_pair mean = lp_pair_quotient(sum, lp_whole(n));
-  const lp_pair logs = lp_pair_sum(lp_big_log(lp_big_of(n)), lp_pair_log1p(mean));
-  return lp_pair_sum(log_m, lp_pair_quotient(logs, lp_whole(p)));
-}
-
-static lp_big big_norm(const leg *l, double p, double eps) {
-  if (p == 0.0) return lp_big_of((double)(l->n - big_count(l, eps, lp_big_of(0.0))));
-  if (p == 1.0 || p == 2.0) {
-    const lp_big sum = big_sum(l, eps, p == 2.0);
-    return p == 2.0 ? lp_big_sqrt(sum) : sum;
-  }
-  const lp_big m = big_extremum(l, eps, p > 0.0);
-  return m.high == 0.0 || isinf(p) ? m : lp_big_exp(big_log_norm(l, p, eps, m));
-}
-
-/* Slope of the norm in d_i. */
-static lp_big big_slope(const leg *l, double p, double eps, int64_t i) {
-  const lp_big d = big_difference(l, i, eps), sign = lp_big_of((d.high > 0.0) - (d.high < 0.0));
-  if (d.high == 0.0 || l->big.high == 0.0 || p == 0.0) return lp_big_of(0.0);
-  if (p == 1.0) return sign;
-  if (p == 2.0) return lp_big_divide(d, l->big);
-  if (isinf(p)) {
-    const bool extremal = lp_big_subtract(lp_big_abs(d), l->big).high == 0.0;
-    return extremal ? lp_big_divide(sign, lp_big_of((double)big_count(l, eps, l->big))) : lp_big_of(0.0);
-  }
-  const lp_pair less_one = lp_two_sum(p, -1.0);
-  const lp_pair above = lp_pair_sum(lp_big_log(lp_big_abs(d)), lp_pair_negative(lp_big_log(l->big)));
-  return lp_big_multiply(sign, lp_big_exp(lp_pair_product(above, less_one)));
-}
-
-/* --- the unusual way: PyTorch's operations in PyTorch's order --- */
-
-static double special_extremum(const leg *l, bool largest) {
-  double extremum = fabs(l->d[0]);
-  for (int64_t i = 1; i < l->n; i++) {
-    const double size = fabs(l->d[i]);
-    const bool better = largest ? size > extremum : size < extremum;
-    if (better || isnan(size)) extremum = isnan(extremum) ? extremum : size;
-  }
-  return extremum;
-}
-
-/* axes: of the inputs; a norm over an axis of extent 1 is |d| whatever p. */
-static double special_norm(leg *l, double p, double eps, int axes) {
-  for (int64_t i = 0; i < l->n; i++) l->d[i] = (l->x[i] - l->y[i]) + eps;
-  if (l->n == 0) return 0.0;
-  if (l->n == 1 && axes > 0 && p != 0.0) return fabs(l->d[0]);
-  if (p == 0.0) return (double)(l->n - count_of(l->d, 0.0, l->n));
-  if (isinf(p)) return special_extremum(l, p > 0.0);
-  double sum = 0.0;
-  for (int64_t i = 0; i < l->n; i++)
-    sum += p == 2.0 ? l->d[i] * l->d[i] : p == 1.0 ? fabs(l->d[i]) : pow(fabs(l->d[i]), p);
-  return p == 2.0 ? sqrt(sum) : p == 1.0 ? sum : pow(sum, 1.0 / p);
-}
-
-static double sign_of(double d) { return (d > 0.0) - (d < 0.0); }
-
-/* What norm_backward returns for component i, given the gradient g of the norm. */
-static double special_slope(const leg *l, double p, double g, int64_t i, double ties) {
-  const double d = l->d[i], norm = l->norm.high;
-  if (p == 0.0) return 0.0;
-  if (p == 1.0) return sign_of(d) * g;
-  if (p == 2.0) return g * (norm == 0.0 ? 0.0 : d / norm);
-  if (isinf(p)) return sign_of(d) * (g / ties * (fabs(d) == norm || isnan(d)));
-  if (p < 1.0) return sign_of(d) * (d == 0.0 ? 0.0 : pow(fabs(d), p - 1.0)) * g * pow(norm, 1.0 - p);
-  const double powered = p < 2.0 ? sign_of(d) * pow(fabs(d), p - 1.0) : d * pow(fabs(d), p - 2.0);
-  return powered * (norm == 0.0 ? 0.0 : g / pow(norm, p - 1.0));
-}
-
-/* Components that share the slope of p = +-inf. */
-static double special_ties(const leg *l) {
-  double ties = 0.0;
-  for (int64_t i = 0; i < l->n; i++) ties += fabs(l->d[i]) == l->norm.high || isnan(l->d[i]);
-  return ties;
 }
 
 /* --- value --- */
@@ -517,14 +233,15 @@ static double special_ties(const leg *l) {
 static bool finite_operands(const triplet *t) {
   bool finite = isfinite(t->margin) && isfinite(t->eps) && !isnan(t->p);
   for (int k = 0; k < t->n_legs; k++) {
-    finite = finite && lp_rows_all_finite(t->legs[k].x, t->legs[k].n) && lp_rows_all_finite(t->legs[k].y, t->legs[k].n);
+    finite = finite && lp_rows_all_finite(t->legs[k].v.x, t->legs[k].v.n) &&
+             lp_rows_all_finite(t->legs[k].v.y, t->legs[k].v.n);
   }
   return finite;
 }
 
 static bool plain_norms(triplet *t) {
   bool plain = lp_rows_not_large(t->margin) && lp_rows_moderate(t->eps);
-  for (int k = 0; k < t->n_legs && plain; k++) plain = plain_norm(&t->legs[k], t->p, t->eps);
+  for (int k = 0; k < t->n_legs && plain; k++) plain = lp_distance_plain(&t->legs[k].v, t->p, t->eps);
   return plain;
 }
 
@@ -537,40 +254,35 @@ static void set_shares(triplet *t, double order) {
 }
 
 static void plain_value(triplet *t) {
-  const lp_pair near = t->legs[NEAR].norm, far = t->legs[FAR].norm, swapped = t->legs[SWAPPED].norm;
+  const lp_pair near = t->legs[NEAR].v.norm, far = t->legs[FAR].v.norm, swapped = t->legs[SWAPPED].v.norm;
   const bool swap = t->n_legs == N_LEGS;
   set_shares(t, swap ? far.high - swapped.high : -1.0);
   const bool less = swap && (swapped.high < far.high || (swapped.high == far.high && swapped.low < far.low));
-  t->value = lp_pair_sum(lp_pair_sum(near, lp_whole(t->margin)), lp_pair_negative(less ? swapped : far));
+  t->value = lp_pair_sum(lp_pair_sum(near, lp_pair_negative(less ? swapped : far)), lp_whole(t->margin));
   t->active = t->value.high >= 0.0;
 }
 
 static lp_big rounded(lp_big x) { return (lp_big){x.high, 0.0, x.exponent}; }
 
 static void big_value(triplet *t) {
-  for (int k = 0; k < t->n_legs; k++) {
-    leg *l = &t->legs[k];
-    l->big = big_norm(l, t->p, t->eps);
-    l->norm = lp_whole(lp_big_get(l->big));
-    for (int64_t i = 0; i < l->n; i++) l->d[i] = lp_big_get(big_difference(l, i, t->eps));
-  }
-  const lp_big far = t->legs[FAR].big, swapped = t->legs[SWAPPED].big;
+  for (int k = 0; k < t->n_legs; k++) lp_distance_big(&t->legs[k].v, t->p, t->eps);
+  const lp_big far = t->legs[FAR].v.big, swapped = t->legs[SWAPPED].v.big;
   const bool swap = t->n_legs == N_LEGS;
   set_shares(t, swap ? lp_big_subtract(rounded(far), rounded(swapped)).high : -1.0);
   const lp_big least = swap && lp_big_less(swapped, far) ? swapped : far;
-  t->big = lp_big_subtract(lp_big_add(t->legs[NEAR].big, lp_big_of(t->margin)), least);
+  t->big = lp_big_add(lp_big_subtract(t->legs[NEAR].v.big, least), lp_big_of(t->margin));
   t->value = lp_whole(lp_big_get(t->big));
   t->active = t->big.high >= 0.0;
 }
 
 static void special_value(triplet *t) {
-  for (int k = 0; k < t->n_legs; k++) t->legs[k].norm = lp_whole(special_norm(&t->legs[k], t->p, t->eps, t->axes));
-  const double far = t->legs[FAR].norm.high, swapped = t->legs[SWAPPED].norm.high;
+  for (int k = 0; k < t->n_legs; k++) lp_distance_special(&t->legs[k].v, t->p, t->eps, t->axes);
+  const double far = t->legs[FAR].v.norm.high, swapped = t->legs[SWAPPED].v.norm.high;
   const bool swap = t->n_legs == N_LEGS;
   const double order = far == swapped ? 0.0 : far > swapped ? 1.0 : far < swapped ? -1.0 : (double)NAN;
   set_shares(t, swap ? order : -1.0);
   const double least = swap && (swapped < far || isnan(swapped)) ? swapped : far;
-  t->value = lp_whole(t->margin + t->legs[NEAR].norm.high - least);
+  t->value = lp_whole(t->margin + t->legs[NEAR].v.norm.high - least);
   t->active = t->value.high >= 0.0;
 }
 
@@ -591,35 +303,18 @@ static void put_value(lp_row_total *total, int64_t row, const triplet *t) {
 
 /* --- slopes: leg k adds c w_i --- */
 
-/* Signs of all components, or of those of a size. */
-LP_MULTIVERSION static void signs(double *restrict w, const double *restrict d, int64_t n) {
-  for (int64_t i = 0; i < n; i++) w[i] = d[i] == 0.0 ? 0.0 : copysign(1.0, d[i]);
-}
-
-LP_MULTIVERSION static void signs_of(double *restrict w, const double *restrict d, double size, int64_t n) {
-  for (int64_t i = 0; i < n; i++) w[i] = d[i] == 0.0 || fabs(d[i]) != size ? 0.0 : copysign(1.0, d[i]);
-}
-
-static void no_slopes(leg *l) {
-  l->c = 0.0;
-  for (int64_t i = 0; i < l->n; i++) l->w_copy[i] = 0.0;
-}
-
 static void plain_slopes(triplet *t) {
   for (int k = 0; k < t->n_legs; k++) {
     leg *l = &t->legs[k];
-    l->c = l->share == 0.0 ? 0.0 : lp_rows_gain_over(t->gain, l->share, l->divisor).high;
-    if (t->p == 2.0) l->w = l->d;
-    if (t->p == 1.0) signs(l->w_copy, l->d, l->n);
-    if (isinf(t->p)) signs_of(l->w_copy, l->d, l->norm.high, l->n);
-    if (t->p == 0.0) no_slopes(l);
+    l->c = l->share == 0.0 ? 0.0 : lp_rows_gain_over(t->gain, l->share, l->v.divisor).high;
+    lp_distance_plain_slopes(&l->v, t->p);
   }
 }
 
 static lp_big big_contribution(const triplet *t, const leg *l, int64_t i) {
   if (l->share == 0.0) return lp_big_of(0.0);
   const lp_big g = lp_big_multiply(lp_rows_gain_big(t->gain), lp_big_of(l->share));
-  return lp_big_multiply(g, big_slope(l, t->p, t->eps, i));
+  return lp_big_multiply(g, lp_distance_big_slope(&l->v, t->p, t->eps, i));
 }
 
 /* Scaled by 2^-shift when one of them overflows, so that two that cancel do so before they are infinite. */
@@ -629,21 +324,16 @@ static void big_slopes(triplet *t) {
     for (int k = 0; k < t->n_legs; k++) {
       leg *l = &t->legs[k];
       l->c = 1.0;
-      for (int64_t i = 0; i < l->n; i++) {
+      l->v.w = l->v.w_copy;
+      for (int64_t i = 0; i < l->v.n; i++) {
         lp_big e = big_contribution(t, l, i);
         if (e.high != 0.0) largest = fmax(largest, e.exponent);
         e.exponent -= largest - 1000.0;
-        l->w_copy[i] = lp_big_get(e);
+        l->v.w_copy[i] = lp_big_get(e);
       }
     }
   }
   t->shift = (int64_t)(largest - 1000.0);
-}
-
-static void set_special_slopes(leg *l, double p, double g) {
-  const double ties = special_ties(l);
-  l->c = 1.0;
-  for (int64_t i = 0; i < l->n; i++) l->w_copy[i] = special_slope(l, p, g, i, ties);
 }
 
 /* Which of the distances of a leg a row reads. */
@@ -659,15 +349,16 @@ static int64_t distance_of(const lp_plan *plan, int k, const lp_row_cursor *at) 
 static void special_slopes(triplet *t, const lp_row_cursor *at) {
   for (int k = 0; k < t->n_legs; k++) {
     leg *l = &t->legs[k];
+    l->c = 1.0;
     const bool takes_part = t->active && l->share != 0.0;
     const double g = takes_part ? l->share * (t->gain.upstream / t->gain.count) : 0.0;
     if (l->n_pending > 0) {
       const int64_t distance = distance_of(t->plan, k, at);
       l->pending[distance] += g;
       l->touched[distance] = 1.0;
-      no_slopes(l);
+      lp_distance_no_slopes(&l->v);
     } else {
-      set_special_slopes(l, t->p, g);
+      lp_distance_special_slopes(&l->v, t->p, g);
     }
   }
 }
@@ -679,7 +370,7 @@ static void slope_row(triplet *t, const lp_row_cursor *at) {
     if (t->way != UNUSUAL) special_value(t);
     special_slopes(t, at);
   } else if (!t->active) {
-    for (int k = 0; k < t->n_legs; k++) no_slopes(&t->legs[k]);
+    for (int k = 0; k < t->n_legs; k++) lp_distance_no_slopes(&t->legs[k].v);
   } else if (t->way == PLAIN && lp_rows_moderate(upstream)) {
     plain_slopes(t);
   } else {
@@ -693,7 +384,7 @@ static void slope_row(triplet *t, const lp_row_cursor *at) {
 /* Three rows of gradients from the slopes of two or three legs of equal width. */
 LP_MULTIVERSION static void assemble_two(double *restrict ga, double *restrict gp, double *restrict gn, const leg *near,
                                          const leg *far, int64_t n) {
-  const double *const wp = near->w, *const wn = far->w, cp = near->c, cn = far->c;
+  const double *const wp = near->v.w, *const wn = far->v.w, cp = near->c, cn = far->c;
   for (int64_t i = 0; i < n; i++) {
     const double ep = cp * wp[i], en = cn * wn[i];
     ga[i] = ep + en;
@@ -702,9 +393,10 @@ LP_MULTIVERSION static void assemble_two(double *restrict ga, double *restrict g
   }
 }
 
-static void add_swapped(double *restrict gp, double *restrict gn, const leg *swapped) {
-  for (int64_t i = 0; i < swapped->n; i++) {
-    const double es = swapped->c * swapped->w[i];
+LP_MULTIVERSION static void add_swapped(double *restrict gp, double *restrict gn, const leg *swapped) {
+  const double *const ws = swapped->v.w, cs = swapped->c;
+  for (int64_t i = 0; i < swapped->v.n; i++) {
+    const double es = cs * ws[i];
     gp[i] += es;
     gn[i] -= es;
   }
@@ -715,8 +407,8 @@ static double shifted(const triplet *t, double x) {
 }
 
 static void deliver_leg(const lp_row_sink sinks[N_INPUTS], const lp_row_cursor *at, const triplet *t, const leg *l) {
-  for (int64_t i = 0; i < l->n; i++) {
-    const double e = shifted(t, l->c * l->w[i]);
+  for (int64_t i = 0; i < l->v.n; i++) {
+    const double e = shifted(t, l->c * l->v.w[i]);
     lp_rows_collect(&sinks[l->first], at->offset[l->first], i, e);
     lp_rows_collect(&sinks[l->second], at->offset[l->second], i, -e);
   }
@@ -730,15 +422,16 @@ static void deliver_pending(const lp_row_sink sinks[N_INPUTS], triplet *t, int k
     const int64_t distance = distance_of(plan, k, &at);
     if (l->touched[distance] == 0.0) continue;
     load_row(t, &at);
-    l->norm = lp_whole(special_norm(l, t->p, t->eps, t->axes));
-    set_special_slopes(l, t->p, l->pending[distance]);
+    lp_distance_special(&l->v, t->p, t->eps, t->axes);
+    lp_distance_special_slopes(&l->v, t->p, l->pending[distance]);
+    l->c = 1.0;
     l->touched[distance] = 0.0;
     deliver_leg(sinks, &at, t, l);
   }
 }
 
 static void deliver_rows(const lp_row_sink sinks[N_INPUTS], const lp_row_cursor *at, const triplet *t) {
-  const int64_t n = t->legs[NEAR].n;
+  const int64_t n = t->legs[NEAR].v.n;
   double *rows[N_INPUTS];
   for (int i = 0; i < N_INPUTS; i++) rows[i] = lp_rows_row_of(&sinks[i], at->offset[i]);
   assemble_two(rows[ANCHOR], rows[POSITIVE], rows[NEGATIVE], &t->legs[NEAR], &t->legs[FAR], n);
@@ -777,37 +470,39 @@ static bool general(double p) { return p != 0.0 && p != 1.0 && p != 2.0 && !isin
 
 static double size_of_log(double x) { return x == 0.0 ? 0.0 : fabs(log(fabs(x))); }
 
-/* |s_i| + |d_i| */
-static double size_of_difference(const leg *l, int64_t i) { return fabs(l->x[i] - l->y[i]) + fabs(l->d[i]); }
+/* |s_i| + |eps| + |d_i| */
+static double size_of_difference(const triplet *t, const leg *l, int64_t i) {
+  return fabs(l->v.x[i] - l->v.y[i]) + fabs(t->eps) + fabs(l->v.d[i]);
+}
 
 /* Slope of the norm alone; needs slope_row with an upstream gradient of 1. */
 static double unit_slope(const triplet *t, const leg *l, int64_t i) {
-  return l->share == 0.0 ? 0.0 : fabs(shifted(t, l->c * l->w[i]) / l->share);
+  return l->share == 0.0 ? 0.0 : fabs(shifted(t, l->c * l->v.w[i]) / l->share);
 }
 
 /* A norm with its intermediates: s_i and d_i, the powers and their sum, for other p also the exponents. */
 static double scale_of_norm(const triplet *t, const leg *l) {
-  const double norm = fabs(l->norm.high), powers_of = t->p == 0.0 || isinf(t->p) ? 0.0 : 2.0 * norm / fabs(t->p);
+  const double norm = fabs(l->v.norm.high), powers_of = t->p == 0.0 || isinf(t->p) ? 0.0 : 2.0 * norm / fabs(t->p);
   double scale = norm + powers_of + (general(t->p) ? norm * size_of_log(norm) : 0.0);
-  for (int64_t i = 0; i < l->n; i++) {
+  for (int64_t i = 0; i < l->v.n; i++) {
     const double u = unit_slope(t, l, i);
-    scale += u * size_of_difference(l, i) + (general(t->p) ? u * fabs(l->d[i]) * size_of_log(l->d[i]) : 0.0);
+    scale += u * size_of_difference(t, l, i) + (general(t->p) ? u * fabs(l->v.d[i]) * size_of_log(l->v.d[i]) : 0.0);
   }
   return scale;
 }
 
 /* A slope with its intermediates, relative to the norm's scale. */
 static double scale_of_slope(const triplet *t, const leg *l, int64_t i, double scale_of_norm_) {
-  const double u = unit_slope(t, l, i), d = fabs(l->d[i]), norm = fabs(l->norm.high);
+  const double u = unit_slope(t, l, i), d = fabs(l->v.d[i]), norm = fabs(l->v.norm.high);
   if (u == 0.0 || !(norm > 0.0)) return u;
-  if (!general(t->p)) return t->p == 2.0 ? u * (2.0 + scale_of_norm_ / norm) + size_of_difference(l, i) / norm : u;
+  if (!general(t->p)) return t->p == 2.0 ? u * (2.0 + scale_of_norm_ / norm) + size_of_difference(t, l, i) / norm : u;
   const double exponents = size_of_log(d) + size_of_log(norm);
-  return u * (3.0 + fabs(t->p - 1.0) * (size_of_difference(l, i) / d + scale_of_norm_ / norm + exponents));
+  return u * (3.0 + fabs(t->p - 1.0) * (size_of_difference(t, l, i) / d + scale_of_norm_ / norm + exponents));
 }
 
 /* What the loss of the row adds to its own size, were it active. */
 static double terms_of_row(const triplet *t) {
-  double terms = fabs(t->margin + t->legs[NEAR].norm.high);
+  double terms = fabs(t->margin) + fabs(t->margin + t->legs[NEAR].v.norm.high);
   for (int k = 0; k < t->n_legs; k++) terms += fabs(t->legs[k].share) * scale_of_norm(t, &t->legs[k]);
   return terms;
 }
@@ -839,7 +534,7 @@ static void scale_gradients(const lp_outcome *outcome, const lp_row_cursor *at, 
     const int64_t x_step = lp_rows_width(&t->plan->c->inputs[l->first]) == 1 ? 0 : 1;
     const int64_t y_step = lp_rows_width(&t->plan->c->inputs[l->second]) == 1 ? 0 : 1;
     const double norm_scale = scale_of_norm(t, l);
-    for (int64_t i = 0; i < l->n; i++) {
+    for (int64_t i = 0; i < l->v.n; i++) {
       const double terms = g * fabs(l->share) * (scale_of_slope(t, l, i, norm_scale) + 2.0 * unit_slope(t, l, i));
       lp_rows_add_scale(lp_outcome_grad(outcome, l->first), at->offset[l->first] + i * x_step, terms);
       lp_rows_add_scale(lp_outcome_grad(outcome, l->second), at->offset[l->second] + i * y_step, terms);
@@ -876,41 +571,26 @@ static uint64_t regime_of_power(double p) {
   return bit(p < 0.0 ? P_BELOW_0 : p < 1.0 ? P_BELOW_1 : P_ABOVE_1);
 }
 
-/* |d_i| - |d_j|, exactly 0 only where they are equal. */
-static double excess(const leg *l, double eps, int64_t i, int64_t j) {
-  const double a = l->d[i] < 0.0 ? -1.0 : 1.0, b = l->d[j] < 0.0 ? -1.0 : 1.0;
-  double terms[] = {a * l->x[i], -a * l->y[i], a * eps, -b * l->x[j], b * l->y[j], -b * eps};
-  return lp_rows_exact_sum(terms, 6);
-}
-
-static int64_t extremal(const leg *l, bool largest) {
-  int64_t best = 0;
-  for (int64_t i = 1; i < l->n; i++) {
-    const double size = fabs(l->d[i]), least = fabs(l->d[best]);
-    if (largest ? size > least : size < least) best = i;
-  }
-  return best;
-}
-
 /* A component of 0, or next to it where the slope jumps there; one next to the extremum. */
 static uint64_t regimes_of_component(const triplet *t, const leg *l, int64_t i, int64_t extremum) {
-  const double d = l->d[i], size = size_of_difference(l, i) + fabs(l->x[i]) + fabs(l->y[i]);
+  const double d = l->v.d[i], size = size_of_difference(t, l, i) + fabs(l->v.x[i]) + fabs(l->v.y[i]);
   const bool near_zero = t->p < 2.0 && lp_rows_near(t->plan, d, size);
-  const bool near_extremum = isinf(t->p) && lp_rows_near(t->plan, excess(l, t->eps, i, extremum), 2.0 * size);
+  const bool near_extremum =
+      isinf(t->p) && lp_rows_near(t->plan, lp_distance_excess(&l->v, t->eps, i, extremum), 2.0 * size);
   return bit_if(d == 0.0, COMPONENT_ZERO) | bit_if(near_zero || near_extremum, NEAR_KINK);
 }
 
 static uint64_t regimes_of_leg(const triplet *t, const leg *l) {
-  const int64_t extremum = extremal(l, t->p > 0.0);
-  uint64_t set = bit_if(l->norm.high == 0.0, NORM_ZERO);
-  set |= bit_if(isinf(t->p) && count_of(l->d, fabs(l->norm.high), l->n) > 1, EXTREMUM_TIE);
-  for (int64_t i = 0; i < l->n; i++) set |= regimes_of_component(t, l, i, extremum);
+  const int64_t extremum = lp_distance_extremal(&l->v, t->p > 0.0);
+  uint64_t set = bit_if(l->v.norm.high == 0.0, NORM_ZERO);
+  set |= bit_if(isinf(t->p) && lp_distance_count(&l->v, fabs(l->v.norm.high)) > 1, EXTREMUM_TIE);
+  for (int64_t i = 0; i < l->v.n; i++) set |= regimes_of_component(t, l, i, extremum);
   return set;
 }
 
 static uint64_t regimes_of_swap(const triplet *t) {
   if (t->n_legs < N_LEGS) return 0;
-  const double far = t->legs[FAR].norm.high, swapped = t->legs[SWAPPED].norm.high;
+  const double far = t->legs[FAR].v.norm.high, swapped = t->legs[SWAPPED].v.norm.high;
   const double size = scale_of_norm(t, &t->legs[FAR]) + scale_of_norm(t, &t->legs[SWAPPED]);
   return bit_if(far < swapped, SWAP_ANCHOR) | bit_if(swapped < far, SWAP_POSITIVE) | bit_if(far == swapped, SWAP_TIE) |
          bit_if(lp_rows_near(t->plan, far - swapped, size), NEAR_KINK);
@@ -927,7 +607,7 @@ static bool moderate_operands(const triplet *t) {
   bool moderate = lp_rows_moderate(t->margin) && lp_rows_moderate(t->eps);
   for (int k = 0; k < t->n_legs; k++) {
     const leg *l = &t->legs[k];
-    moderate = moderate && lp_rows_all_moderate(l->x, l->n) && lp_rows_all_moderate(l->y, l->n);
+    moderate = moderate && lp_rows_all_moderate(l->v.x, l->v.n) && lp_rows_all_moderate(l->v.y, l->v.n);
   }
   return moderate;
 }
@@ -1076,14 +756,14 @@ static const lp_input_spec inputs[N_INPUTS] = {
 
 static const double margins[] = {1.0, 0.25, 10.0, 1e-300, INFINITY, NAN};
 static const double bad_margins[] = {0.0, -1.0};
-static const double norms[] = {2.0, 1.0, INFINITY, 3.0, 0.5, 0.0, 100.0, -1.0};
+static const double norms[] = {2.0, 1.0, INFINITY, 3.0, 0.5, 0.0, 1.5, -1.0, 100.0, -INFINITY, 1e-6, NAN};
 static const double epsilons[] = {1e-6, 0.0, 0.5, -1e-6};
 static const double booleans[] = {0.0, 1.0};
 
 static const lp_param_spec params[N_PARAMS] = {
     [MARGIN] = {"margin", LP_PARAM_REAL, 1.0, "a number > 0", "by how much far must exceed near", margins, 6,
                 bad_margins, 2},
-    [P] = {"p", LP_PARAM_REAL, 2.0, "any number", "the norm", norms, 8, NULL, 0},
+    [P] = {"p", LP_PARAM_REAL, 2.0, "any number", "the norm", norms, 12, NULL, 0},
     [EPS] = {"eps", LP_PARAM_REAL, 1e-6, "any number", "added to every difference", epsilons, 4, NULL, 0},
     [SWAP] = {"swap", LP_PARAM_BOOL, 0.0, "true or false", "far is the smaller of two distances to the negative",
               booleans, 2, NULL, 0},
@@ -1145,8 +825,8 @@ const lp_loss lp_loss_triplet_margin = {
     .class_axis = "none; the last axis holds the components",
     .reductions = LP_CAN_USUAL,
     .legacy_reduction = true,
-    .rejects = 1u << LP_REJECT_RANK | 1u << LP_REJECT_SHAPE | 1u << LP_REJECT_REDUCTION | 1u << LP_REJECT_PARAMETER |
-               1u << LP_REJECT_GRAD_OUTPUT,
+    .rejects = 1u << LP_REJECT_DTYPE | 1u << LP_REJECT_RANK | 1u << LP_REJECT_SHAPE | 1u << LP_REJECT_REDUCTION |
+               1u << LP_REJECT_PARAMETER | 1u << LP_REJECT_GRAD_OUTPUT,
     .inputs = inputs,
     .n_inputs = N_INPUTS,
     .params = params,

@@ -27,7 +27,7 @@ lp_pair lp_wide_log(lp_wide a) {
 
 /* The exponent of g goes into ldexp with the level, so that only the last step can leave the range of a double. */
 double lp_wide_times_far(lp_wide a, double g) {
-  if (a.m == 0.0 || g == 0.0 || !isfinite(g)) return a.m * g;
+  if (!isfinite(g)) return a.m * g;
   int exponent;
   const double fraction = frexp(g, &exponent);
   const int shift = (int)lp_clamp(a.level, -8.0, 8.0) * 512;

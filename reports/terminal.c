@@ -44,7 +44,7 @@ static void print_tally(FILE *out, const lp_tally *t) {
   if (t->judged == 0) {
     fprintf(out, "  %9s  %6s", "-", "-");
   } else {
-    fprintf(out, "  %9.3g  %6.3f", t->worst_ulp, t->worst_ratio);
+    fprintf(out, "  %9.3g  %6.3g", t->worst_ulp, t->worst_ratio);
   }
 }
 
@@ -95,6 +95,7 @@ static void print_summary(FILE *out, const lp_certification *run, lp_style style
   fprintf(out, "%ld passed, %ld failed, %ld inconclusive, %ld unsupported, %ld waived by errata",
           run->counts[LP_VERDICT_PASS], run->counts[LP_VERDICT_FAIL], run->counts[LP_VERDICT_INCONCLUSIVE],
           run->counts[LP_VERDICT_UNSUPPORTED], run->counts[LP_VERDICT_WAIVED]);
+  if (run->lenient > 0) fprintf(out, "; %ld gradients at undecided points accepted", run->lenient);
   const lp_tally *worst = worst_tally(run);
   if (worst) fprintf(out, "; worst %.3f of the budget at %s", worst->worst_ratio, worst->worst->entry->c.id);
   fprintf(out, "; %d losses, %d cases\n", run->n_losses, run->n_results);

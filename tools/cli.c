@@ -221,24 +221,29 @@ static int is_case_file(const struct dirent *entry) {
 
 static int by_name(const struct dirent **a, const struct dirent **b) { return strcmp((*a)->d_name, (*b)->d_name); }
 
-static lp_status read_member(lp_suite *suite, const char *folder, const char *name, const char *loss, lp_error *error) {
+/* Our own fixtures are read in this process; files from outside in a child, which lp_suite_read sees to. */
+typedef lp_status file_reader(lp_suite *suite, const char *path, lp_error *error);
+
+static lp_status read_member(lp_suite *suite, const char *folder, const char *name, const char *loss,
+                             file_reader *read, lp_error *error) {
   char path[PATH_MAX];
   if (snprintf(path, sizeof path, "%s/%s", folder, name) >= (int)sizeof path) {
     return lp_fail(error, LP_INVALID, "%.64s...: the path is too long", folder);
   }
   const size_t stem = strcspn(name, ".");
   if (loss && (strlen(loss) != stem || strncmp(loss, name, stem) != 0)) return LP_OK;
-  return lp_suite_read(suite, path, error);
+  return read(suite, path, error);
 }
 
 /* loss, when given, is the stem of the only file wanted: one loss a file. */
-static lp_status read_folder(lp_suite *suite, const char *folder, const char *loss, lp_error *error) {
+static lp_status read_folder(lp_suite *suite, const char *folder, const char *loss, file_reader *read,
+                             lp_error *error) {
   struct dirent **names;
   const int n = scandir(folder, &names, is_case_file, by_name);
   if (n < 0) return lp_fail(error, LP_IO, "%s: %s", folder, strerror(errno));
   lp_status status = LP_OK;
   for (int i = 0; i < n; i++) {
-    if (status == LP_OK) status = read_member(suite, folder, names[i]->d_name, loss, error);
+    if (status == LP_OK) status = read_member(suite, folder, names[i]->d_name, loss, read, error);
     free(names[i]);
   }
   free(names);
@@ -251,9 +256,10 @@ static bool is_folder(const char *path) {
 }
 
 lp_status lp_cli_read(lp_suite *suite, const char *const *paths, int n_paths, const char *loss, lp_error *error) {
-  if (n_paths == 0) return read_folder(suite, lp_cli_fixtures(), loss, error);
+  if (n_paths == 0) return read_folder(suite, lp_cli_fixtures(), loss, lp_hdf5_read, error);
   for (int i = 0; i < n_paths; i++) {
-    LP_TRY(is_folder(paths[i]) ? read_folder(suite, paths[i], NULL, error) : lp_suite_read(suite, paths[i], error));
+    LP_TRY(is_folder(paths[i]) ? read_folder(suite, paths[i], NULL, lp_suite_read, error)
+                               : lp_suite_read(suite, paths[i], error));
   }
   return LP_OK;
 }

@@ -46,8 +46,9 @@ static int parse_settings(curve *v, char *settings) {
 
 static int parse_curve(curve *v, const char *word) {
   char copy[LABEL];
-  if (strlen(word) >= sizeof copy) return lp_cli_complain("plot: \"%.40s...\" is too long", word);
-  strcpy(copy, word);
+  if (snprintf(copy, sizeof copy, "%s", word) >= (int)sizeof copy) {
+    return lp_cli_complain("plot: \"%.40s...\" is too long", word);
+  }
   char *colon = strchr(copy, ':');
   if (colon) *colon = '\0';
   const lp_loss *loss = lp_cli_loss(copy);

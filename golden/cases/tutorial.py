@@ -54,7 +54,9 @@ def _written_out() -> Iterator[Json]:
         documented,
         {"input": [[0.5, 0.3, 0.2], [0.2, 0.3, 0.5]], "target": [[0.9, 0.05, 0.05], [0.1, 0.7, 0.2]]},
     )
-    yield _case("multilabel_margin/documented", documented, {"input": [[0.9, 0.2, 0.4, 0.8]], "target": [[3, 0, -1, 1]]})
+    yield _case(
+        "multilabel_margin/documented", documented, {"input": [[0.9, 0.2, 0.4, 0.8]], "target": [[3, 0, -1, 1]]}
+    )
     pair = [[0.3, 0.7], [0.5, 0.5]]
     yield _case("soft_margin/documented", documented, {"input": pair, "target": [[-1.0, 1.0], [1.0, -1.0]]})
     yield _case("multi_margin/documented", documented, {"input": pair, "target": [0, 1]})
@@ -82,7 +84,9 @@ def _random_pairs() -> Iterator[Json]:
     yield _case("margin_ranking/label-zero", zero, {**ranked, "target": np.sign([-0.7, 0.0, 1.2])})
     triplet = {name: random.randn(100, 128) for name in ("anchor", "positive", "negative")}
     yield _case("triplet_margin/defaults", hunts, triplet)
-    yield _case("triplet_margin/documented", "applies p before the differences are made positive", triplet, margin=1.0, p=2)
+    yield _case(
+        "triplet_margin/documented", "applies p before the differences are made positive", triplet, margin=1.0, p=2
+    )
 
 
 def _lines() -> Iterator[Json]:

@@ -1,8 +1,9 @@
 """Asks PyTorch: one call of torch.nn.functional in float64, on one thread, with every gradient it gives.
 
 Floating tensors are asked as float64 whatever their dtype says (each of their numbers is one exactly); integer tensors
-keep theirs, and float64 is the default dtype, so that PyTorch promotes them to it. Which inputs have a gradient is not looked up but tried: one input at a time is marked as requiring one.
-A loss of integers, which PyTorch computes from integer inputs alone, is stored as float64.
+keep theirs, and are promoted as PyTorch does it, with its default dtype of float32. Which inputs have a gradient is not
+looked up but tried: one input at a time is marked as requiring one. A loss of integers, which PyTorch computes from
+integer inputs alone, is stored as float64.
 
 PyTorch is not asked where it reads memory that is not its own: such a question counts as rejected.
 """
@@ -23,7 +24,6 @@ import torch.nn.functional as F
 
 from calls import Answer, Question
 
-torch.set_default_dtype(torch.float64)
 torch.set_num_threads(1)
 torch.use_deterministic_algorithms(True)
 
@@ -57,7 +57,7 @@ def ask(question: Question) -> Answer:
                     outputs[f"grad/{name}"] = slope.numpy()
     except (RuntimeError, ValueError, TypeError, IndexError) as error:
         return Answer(rejection=describe(error))
-    return Answer(outputs=outputs)
+    return Answer(outputs=outputs, of_integers=not loss.is_floating_point())
 
 
 def _reads_out_of_bounds(question: Question) -> bool:
@@ -87,18 +87,19 @@ def _arguments(question: Question) -> dict[str, float | int | bool | str]:
         if name not in known:
             raise NotACall(f"torch.nn.functional has no argument {name!r} for {question.loss}")
     for name, value in question.parameters.items():
-        kind = str(known[name].annotation)
-        if "bool" in kind and value in (0, 1):
-            value = bool(value)
-        elif "int" in kind and float(value).is_integer():
-            value = int(value)
-        elif "float" in kind:
-            value = float(value)
-        arguments[name] = value
+        arguments[name] = _typed(value, str(known[name].annotation))
     missing = [n for n, p in known.items() if p.default is p.empty and n not in question.inputs]
     if missing:
         raise NotACall(f"{question.loss} needs {', '.join(missing)}")
     return arguments
+
+
+def _typed(value: float, annotation: str) -> float | int | bool:
+    if "bool" in annotation and value in (0, 1):
+        return bool(value)
+    if "int" in annotation and float(value).is_integer():
+        return int(value)
+    return float(value) if "float" in annotation else value
 
 
 def _tensor(values: np.ndarray) -> torch.Tensor:

@@ -25,3 +25,5 @@ class Answer:
 
     outputs: Mapping[str, np.ndarray] = field(default_factory=dict)
     rejection: str | None = None
+    of_integers: bool = False
+    """Whether the loss was a tensor of integers."""

@@ -58,6 +58,11 @@ def _sum_last(values: Array) -> Array:
     return sums
 
 
+def parameter(value: float) -> Real:
+    """A parameter of a formula; one that is not finite leaves the formula open."""
+    return _leaf(float(value))
+
+
 def l1(input: Array, target: Array, weight: Array | None = None) -> Array:
     """|x - t|, times w."""
     error = _abs(input - target)
@@ -75,15 +80,13 @@ def smooth_l1(input: Array, target: Array, beta: float = 1.0) -> Array:
     difference = input - target
     size = _abs(difference)
     quadratic = _where(size, lambda value: value < beta)
-    curve = difference * difference * real(0.5) / real(beta) if beta != 0 else difference
-    return _choose(quadratic, curve, size - real(0.5) * real(beta))
+    curve = difference * difference * real(0.5) / parameter(beta) if beta != 0 else difference
+    return _choose(quadratic, curve, size - real(0.5) * parameter(beta))
 
 
-def poisson_nll(
-    input: Array, target: Array, log_input: bool = True, full: bool = False, eps: float = 1e-8
-) -> Array:
+def poisson_nll(input: Array, target: Array, log_input: bool = True, full: bool = False, eps: float = 1e-8) -> Array:
     """exp(x) - t x, or x - t log(x + eps); with `full`, plus t log t - t + log(2 pi t) / 2 where t > 1."""
-    loss = _exp(input) - target * input if log_input else input - target * _log(input + real(eps))
+    loss = _exp(input) - target * input if log_input else input - target * _log(input + parameter(eps))
     if not full:
         return loss
     large = _where(target, lambda value: value > 1)
@@ -106,12 +109,12 @@ def _t_log_t(t: Real) -> Real:
 
 def margin_ranking(input1: Array, input2: Array, target: Array, margin: float = 0.0) -> Array:
     """max(0, -t (x1 - x2) + margin)."""
-    return _positive_part(-target * (input1 - input2) + real(margin))
+    return _positive_part(-target * (input1 - input2) + parameter(margin))
 
 
 def hinge_embedding(input: Array, target: Array, margin: float = 1.0) -> Array:
     """x unless t = -1, plus max(0, margin - x) unless t = 1."""
-    hinge = _choose(_is(target, 1), tape.ZERO, _positive_part(real(margin) - input))
+    hinge = _choose(_is(target, 1), tape.ZERO, _positive_part(parameter(margin) - input))
     return hinge + _choose(_is(target, -1), tape.ZERO, input)
 
 
@@ -120,14 +123,12 @@ def soft_margin(input: Array, target: Array) -> Array:
     return _log1p(_exp(-target * input))
 
 
-def multi_margin(
-    input: Array, target: Array, weight: Array | None = None, p: int = 1, margin: float = 1.0
-) -> Array:
+def multi_margin(input: Array, target: Array, weight: Array | None = None, p: int = 1, margin: float = 1.0) -> Array:
     """Sum over j other than t of w_t max(0, margin - x_t + x_j)^p, over the number of classes."""
     rows, labels = _rows(input), np.reshape(target, -1)
     losses = np.empty(len(labels), dtype=object)
     for n, (row, label) in enumerate(zip(rows, labels, strict=True)):
-        hinges = [tape.positive_part(real(margin) - row[label] + x) for j, x in enumerate(row) if j != label]
+        hinges = [tape.positive_part(parameter(margin) - row[label] + x) for j, x in enumerate(row) if j != label]
         powers = [h * h if p == 2 else h for h in hinges]
         if weight is not None:
             powers = [weight[label] * h for h in powers]
@@ -166,11 +167,11 @@ def triplet_margin(
     far = _distance(anchor, negative, p, eps)
     if swap:
         far = -np.frompyfunc(lambda a, b: tape.largest([a, b]), 2, 1)(-far, -_distance(positive, negative, p, eps))
-    return _positive_part(real(margin) + near - far)
+    return _positive_part(parameter(margin) + near - far)
 
 
 def _distance(x: Array, y: Array, p: float, eps: float) -> Array:
-    sizes = _abs(x - y + real(eps))
+    sizes = _abs(x - y + parameter(eps))
     distances = np.empty(sizes.shape[:-1], dtype=object)
     for index in np.ndindex(distances.shape):
         distances[index] = _norm(sizes[index], p)
@@ -195,11 +196,24 @@ COSINE_EPSILON = float(np.float32(1e-12))
 
 def cosine_embedding(input1: Array, input2: Array, target: Array, margin: float = 0.0) -> Array:
     """1 - cos where t = 1, max(0, cos - margin) where t = -1; cos = x1.x2 / sqrt((|x1|^2 + e) (|x2|^2 + e))."""
-    epsilon = real(COSINE_EPSILON)
-    norms = (_sum_last(input1 * input1) + epsilon) * (_sum_last(input2 * input2) + epsilon)
-    cosine = _sum_last(input1 * input2) / np.frompyfunc(tape.sqrt, 1, 1)(norms)
-    unlike = _choose(_is(target, -1), _positive_part(cosine - real(margin)), tape.ZERO)
+    first, second = _numbers(input1), _numbers(input2)
+    norms = _squared_norms(input1) * _squared_norms(input2)
+    cosine = _sum_last(first * second) / np.frompyfunc(tape.sqrt, 1, 1)(norms)
+    unlike = _choose(_is(target, -1), _positive_part(cosine - parameter(margin)), tape.ZERO)
     return _choose(_is(target, 1), 1 - cosine, unlike)
+
+
+def _squared_norms(rows: Array) -> Array:
+    """|x|^2 + e of every row. Of integers, PyTorch's float32 of what their own arithmetic, which wraps, makes of it."""
+    if rows.dtype == object:
+        return _sum_last(rows * rows) + real(COSINE_EPSILON)
+    with np.errstate(over="ignore"):
+        squares = np.sum(rows * rows, axis=-1, dtype=np.int64).astype(np.float32) + np.float32(1e-12)
+    return _reals(squares)
+
+
+def _numbers(values: Array) -> Array:
+    return values if values.dtype == object else _reals(values)
 
 
 TERMS: dict[str, Callable[..., Array]] = {
@@ -282,7 +296,7 @@ def _input_of(output: str) -> str:
 
 
 def _formula(call: Question) -> _Formula:
-    reals = {n: v if n in _INDICES.get(call.loss, ()) else _reals(v) for n, v in call.inputs.items()}
+    reals = {n: v if _stays(call.loss, n, v) else _reals(v) for n, v in call.inputs.items()}
     array = TERMS[call.loss](**_arguments(call.loss, reals), **call.parameters)
     terms = list(np.ravel(np.asarray(array, dtype=object)))
     losses = _reduce(call, terms, reals)
@@ -291,8 +305,11 @@ def _formula(call: Question) -> _Formula:
     return _Formula({name: list(np.ravel(values)) for name, values in reals.items()}, terms, losses, objective)
 
 
-_INDICES = {"multi_margin": ("target",), "multilabel_margin": ("target",)}
-"""Inputs that are class indices, not numbers."""
+def _stays(loss: str, name: str, values: Array) -> bool:
+    """Class indices are no numbers; integer vectors of cosine_embedding have an arithmetic of their own."""
+    if loss == "cosine_embedding":
+        return name != "target" and values.dtype.kind in "iu"
+    return name == "target" and loss in ("multi_margin", "multilabel_margin")
 
 
 def _reals(values: Array) -> Array:

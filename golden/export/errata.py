@@ -21,7 +21,6 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
 from mpmath import mp, mpf
 
 import definitions
@@ -133,11 +132,9 @@ def prove(found: Disagreement, case: Case) -> Proof:
         raise NoErratum("one side accepts what the other rejects")
     if found.budget == 0:
         raise NoErratum("one side lacks this output")
-    if not all(math.isfinite(value) or name == "p" for name, value in call.parameters.items()):
-        raise NoErratum("a parameter is not finite")
     truth = definitions.evaluate(call, [found.output])[found.output][found.index]
-    if not truth.defined:
-        raise NoErratum("an input is not finite, or the definition leaves the value open")
+    if not (truth.defined or _absurd(found.pytorch, truth)):
+        raise NoErratum("a number is not finite, or the definition leaves the value open")
     if not outside(found.reference, truth.value, found.budget) <= 1:
         raise NoErratum(f"the reference, {found.reference!r}, is wrong too: {mp.nstr(truth.value, 20)} is true")
     ratio = outside(found.pytorch, truth.value, found.budget)
@@ -145,6 +142,11 @@ def prove(found: Disagreement, case: Case) -> Proof:
         raise NoErratum("PyTorch is within the budget of the true value")
     name = mechanisms.name_of(call, found.output, found.index, found.pytorch)
     return Proof(name, found.case, found.output, found.index, found.pytorch, truth.value, ratio)
+
+
+def _absurd(pytorch: float, truth: definitions.Truth) -> bool:
+    """Whether PyTorch has no finite number beside a kink, where every choice is finite."""
+    return not math.isfinite(pytorch) and bool(mp.isfinite(truth.value))
 
 
 def prove_all(
@@ -171,7 +173,9 @@ def register_text(proofs: Sequence[Proof], pytorch: str) -> str:
         mine = [proof for proof in proofs if proof.name == name]
         lines = [f"    {json.dumps(case)}: {_case_text(mine, case)}" for case in sorted({p.case for p in mine})]
         summary, source = mechanisms.MECHANISMS[name]
-        head = f'  {{"name": {json.dumps(name)},\n   "summary": {json.dumps(summary)},\n   "source": {json.dumps(source)},'
+        head = (
+            f'  {{"name": {json.dumps(name)},\n   "summary": {json.dumps(summary)},\n   "source": {json.dumps(source)},'
+        )
         parts.append(head + '\n   "cases": {\n' + ",\n".join(lines) + "}}")
     return f'{{"format": "{FORMAT}", "pytorch": "{pytorch}", "errata": [\n' + ",\n".join(parts) + "]}\n"
 
@@ -219,7 +223,7 @@ def main() -> int:
     cases, pytorch = _load(fixtures)
     proofs, faults = prove_all(disagreements(options.program, fixtures), cases)
     for one, reason in faults:
-        print(f"fault: {one.case} {one.output}[{one.index}]: reference {one.reference!r}, PyTorch {one.pytorch!r}: {reason}")
+        print(f"fault: {one.case} {one.output}[{one.index}]: ours {one.reference!r}, PyTorch {one.pytorch!r}: {reason}")
     text = register_text(proofs, pytorch)
     if options.write:
         options.register.write_text(text, encoding="utf-8")

@@ -28,7 +28,7 @@ def registry(program: str) -> dict[str, Row]:
 
 
 def _run(command: list[str]) -> str:
-    run = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    run = subprocess.run(command, capture_output=True, text=True, check=False)
     if run.returncode != 0:
         raise SystemExit(f"{' '.join(command)} failed: {run.stderr.strip()}")
     return run.stdout

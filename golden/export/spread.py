@@ -6,7 +6,6 @@ difference from it, in units of u times the scale of the element.
 
 from __future__ import annotations
 
-import math
 import os
 import pickle
 import subprocess
@@ -30,6 +29,8 @@ MODES: dict[str, Mapping[str, str]] = {
     "avx512": {"ATEN_CPU_CAPABILITY": "avx512", "MKL_CBWR": "AVX512"},
     "unrestricted": {},
 }
+
+SMALLEST_NORMAL = mpf(2) ** -1022
 
 CEILING = 8.0
 """The spread that is written down is twice the measured one, at most this."""
@@ -96,24 +97,17 @@ def _same_class(a: Answer, b: Answer) -> bool:
 
 
 def _distance(question: Question, a: Answer, b: Answer) -> float:
-    """The largest difference in units of u times the scale; what lies below the smallest normal number counts none."""
-    scales = _scales(question, a)
+    """The largest difference in units of u times the scale, over elements that have one (finite inputs, no kink); what
+    lies below the smallest normal number counts none."""
+    truths = definitions.evaluate(question, list(a.outputs))
     worst = 0.0
     for name, values in a.outputs.items():
         left, right = np.ravel(values), np.ravel(b.outputs[name])
         for i in np.flatnonzero(np.isfinite(left) & (left != right)):
-            unit = tape.UNIT * scales[name][i]
             difference = abs(mpf(float(left[i])) - mpf(float(right[i])))
-            if difference > mpf(2) ** -1022:
-                worst = max(worst, float(difference / unit) if unit > 0 else math.inf)
+            if truths[name][i].defined and difference > SMALLEST_NORMAL:
+                worst = max(worst, float(difference / (tape.UNIT * truths[name][i].scale)))
     return worst
-
-
-def _scales(question: Question, answer: Answer) -> dict[str, list[mpf]]:
-    """The scale of every element; where the definition has none (inputs that are not finite) the element itself."""
-    values = {k: [abs(mpf(float(v))) if math.isfinite(v) else mpf(0) for v in np.ravel(a)] for k, a in answer.outputs.items()}
-    truths = definitions.evaluate(question, list(answer.outputs))
-    return {k: [max(t.scale, v) if t.defined else v for t, v in zip(truths[k], values[k], strict=True)] for k in values}
 
 
 def _child(asked: str, answered: str) -> None:

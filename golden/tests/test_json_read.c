@@ -627,7 +627,7 @@ END_TEST
 /* ---- Files ---- */
 
 static const char *write_file(const char *text, size_t length) {
-  static char path[] = "/tmp/lossproof_test_json_XXXXXX";
+  static char path[] = "lossproof_test_json_XXXXXX";
   memcpy(path + sizeof path - 7, "XXXXXX", 6);
   const int descriptor = mkstemp(path);
   ck_assert_int_ge(descriptor, 0);
@@ -676,7 +676,7 @@ START_TEST(hdf5_is_known_by_its_signature) {
   const char *path = write_file("\x89HDF\r\n\x1A\n and no more", 20);
   ck_assert_int_eq(lp_suite_read(&suite, path, &failure), LP_INVALID);
   ck_assert_ptr_nonnull(strstr(failure.message, path));
-  ck_assert_ptr_null(strstr(failure.message, "near")); /* not by the reader of JSON */
+  ck_assert_ptr_null(strstr(failure.message, ":1:1: ")); /* not by the reader of JSON */
   ck_assert_int_eq(suite.count, 0);
   remove(path);
 }
@@ -728,13 +728,15 @@ END_TEST
 
 START_TEST(a_suite_has_a_ceiling) {
   while (suite.count < LP_MAX_CASES) {
-    const lp_suite_entry *e = lp_suite_add(&suite);
+    lp_suite_entry *e = lp_suite_add(&suite);
     ck_assert_ptr_nonnull(e);
+    e->outcome.n_outputs = suite.count;
     ck_assert_str_eq(e->message, "");
     ck_assert_str_eq(e->outcome.message, "");
   }
   ck_assert_ptr_null(lp_suite_add(&suite));
   ck_assert_int_eq(suite.count, LP_MAX_CASES);
+  for (int i = 0; i < suite.count; i++) ck_assert_int_eq(suite.entries[i].outcome.n_outputs, i + 1);
 }
 END_TEST
 

@@ -30,8 +30,8 @@ static void set_up(bench *b) {
   }
 }
 
-static void judge(bench *b, bool near_kink) {
-  b->n = lp_judge(b->verdicts, &b->t->c, &b->candidate, &b->t->outcome, &b->t->scale, near_kink);
+static void judge(bench *b, unsigned lenience) {
+  b->n = lp_judge(b->verdicts, &b->t->c, &b->candidate, &b->t->outcome, &b->t->scale, lenience);
 }
 
 static const lp_verdict *of(const bench *b, int input) {
@@ -47,7 +47,7 @@ static void check_loss(double got, double expected, lp_verdict_kind kind) {
   set_up(&b);
   b.got[0][1] = got;
   lp_outcome_loss(&b.t->outcome)[1] = expected;
-  judge(&b, false);
+  judge(&b, 0);
   ck_assert_msg(of(&b, LP_OUTPUT_LOSS)->kind == kind, "got %g, expected %g: %s (%s)", got, expected,
                 lp_verdict_name(of(&b, LP_OUTPUT_LOSS)->kind), of(&b, LP_OUTPUT_LOSS)->reason);
   trial_free(b.t);
@@ -56,7 +56,7 @@ static void check_loss(double got, double expected, lp_verdict_kind kind) {
 START_TEST(equal_outcomes_pass) {
   bench b;
   set_up(&b);
-  judge(&b, false);
+  judge(&b, 0);
   ck_assert_int_eq(b.n, 4); /* acceptance, loss, two gradients */
   for (int i = 0; i < b.n; i++) ck_assert_int_eq(b.verdicts[i].kind, LP_VERDICT_PASS);
   trial_free(b.t);
@@ -92,12 +92,12 @@ START_TEST(the_worst_element_is_reported) {
   set_up(&b);
   b.got[0][0] += 1e-12;
   b.got[0][2] += 1e-9;
-  judge(&b, false);
+  judge(&b, 0);
   ck_assert_int_eq(of(&b, LP_OUTPUT_LOSS)->index, 2);
   ck_assert(of(&b, LP_OUTPUT_LOSS)->ratio > 1.0);
   ck_assert(of(&b, LP_OUTPUT_LOSS)->error_ulp > 1e3);
   b.got[0][1] = NAN; /* a wrong class is worse than any number */
-  judge(&b, false);
+  judge(&b, 0);
   ck_assert_int_eq(of(&b, LP_OUTPUT_LOSS)->index, 1);
   trial_free(b.t);
 }
@@ -107,14 +107,30 @@ START_TEST(gradients_are_judged_apart_from_the_value) {
   bench b;
   set_up(&b);
   b.got[1][0] = -b.got[1][0];
-  judge(&b, false);
+  judge(&b, 0);
   ck_assert_int_eq(of(&b, LP_OUTPUT_LOSS)->kind, LP_VERDICT_PASS);
   ck_assert_int_eq(of(&b, 0)->kind, LP_VERDICT_FAIL);
   ck_assert_int_eq(of(&b, 1)->kind, LP_VERDICT_PASS);
-  judge(&b, true); /* beside a kink the gradient is not decided, the value is */
-  ck_assert_int_eq(of(&b, 0)->kind, LP_VERDICT_INCONCLUSIVE);
+  trial_free(b.t);
+}
+END_TEST
+
+START_TEST(undecided_gradients_are_accepted_and_counted_values_are_not) {
+  bench b;
+  set_up(&b);
+  b.got[1][0] = -b.got[1][0];
+  judge(&b, LP_LENIENT_KINK);
+  ck_assert_int_eq(of(&b, 0)->kind, LP_VERDICT_PASS);
+  ck_assert(of(&b, 0)->lenient && !of(&b, 1)->lenient);
+  judge(&b, LP_LENIENT_OPEN); /* finite numbers are not open */
+  ck_assert_int_eq(of(&b, 0)->kind, LP_VERDICT_FAIL);
+  b.got[1][0] = NAN;
+  judge(&b, LP_LENIENT_KINK); /* beside a kink both sides are finite */
+  ck_assert_int_eq(of(&b, 0)->kind, LP_VERDICT_FAIL);
+  judge(&b, LP_LENIENT_OPEN);
+  ck_assert_int_eq(of(&b, 0)->kind, LP_VERDICT_PASS);
   b.got[0][0] += 1.0;
-  judge(&b, true);
+  judge(&b, LP_LENIENT_KINK | LP_LENIENT_OPEN);
   ck_assert_int_eq(of(&b, LP_OUTPUT_LOSS)->kind, LP_VERDICT_FAIL);
   trial_free(b.t);
 }
@@ -124,10 +140,10 @@ START_TEST(an_infinite_scale_decides_nothing) {
   bench b;
   set_up(&b);
   b.t->scale.outputs[0].tensor.f64[0] = INFINITY;
-  judge(&b, false);
+  judge(&b, 0);
   ck_assert_int_eq(of(&b, LP_OUTPUT_LOSS)->kind, LP_VERDICT_PASS); /* equal numbers need no budget */
   b.got[0][0] += 1.0;
-  judge(&b, false);
+  judge(&b, 0);
   ck_assert_int_eq(of(&b, LP_OUTPUT_LOSS)->kind, LP_VERDICT_INCONCLUSIVE);
   trial_free(b.t);
 }
@@ -137,16 +153,16 @@ START_TEST(outputs_must_be_the_same_set_of_the_same_shape) {
   bench b;
   set_up(&b);
   b.candidate.n_outputs = 2;
-  judge(&b, false);
+  judge(&b, 0);
   ck_assert_int_eq(of(&b, 1)->kind, LP_VERDICT_FAIL);
   ck_assert_ptr_nonnull(strstr(of(&b, 1)->reason, "missing"));
   b.candidate.n_outputs = 3;
   b.t->outcome.n_outputs = 2;
-  judge(&b, false);
+  judge(&b, 0);
   ck_assert_ptr_nonnull(strstr(of(&b, 1)->reason, "does not have"));
   b.t->outcome.n_outputs = 3;
   b.candidate.outputs[0].tensor.shape[0] = 2;
-  judge(&b, false);
+  judge(&b, 0);
   ck_assert_int_eq(of(&b, LP_OUTPUT_LOSS)->kind, LP_VERDICT_FAIL);
   ck_assert_ptr_nonnull(strstr(of(&b, LP_OUTPUT_LOSS)->reason, "expected shape (3), got (2)"));
   trial_free(b.t);
@@ -159,7 +175,7 @@ static lp_verdict_kind acceptance(lp_outcome_kind candidate, lp_outcome_kind exp
   b.candidate.kind = candidate;
   b.t->outcome.kind = expected;
   b.t->c.expect = expect;
-  judge(&b, false);
+  judge(&b, 0);
   const lp_verdict_kind kind = b.verdicts[0].kind;
   trial_free(b.t);
   return kind;
@@ -197,7 +213,7 @@ START_TEST(the_verdict_is_monotone_in_the_scale) {
       set_up(&b);
       b.got[0][1] = 3.0 + error;
       b.t->scale.outputs[0].tensor.f64[1] = scale;
-      judge(&b, false);
+      judge(&b, 0);
       const bool fails = of(&b, LP_OUTPUT_LOSS)->kind == LP_VERDICT_FAIL;
       ck_assert(fails || !failed);
       failed = fails;
@@ -213,6 +229,7 @@ int main(void) {
                                 the_budget_is_sharp,
                                 the_worst_element_is_reported,
                                 gradients_are_judged_apart_from_the_value,
+                                undecided_gradients_are_accepted_and_counted_values_are_not,
                                 an_infinite_scale_decides_nothing,
                                 outputs_must_be_the_same_set_of_the_same_shape,
                                 acceptance_is_judged,

@@ -5,7 +5,7 @@
 
 #include "reference/tests/testing.h"
 
-static const double samples[] = {1.0,     -1.0,     0.1,       -3.25e7, 0x1p-1074, -0x1.8p-1073, DBL_MIN,
+static const double samples[] = {1.0,     -1.0,     0.1,       -3.25e7, 0x1p-1074,  -0x1.8p-1073, DBL_MIN,
                                  DBL_MAX, -DBL_MAX, 0x1p-1030, 1e308,   0x1.fffp-1, 7.0};
 enum { N_SAMPLES = sizeof samples / sizeof samples[0] };
 
@@ -94,6 +94,8 @@ START_TEST(about_twice_the_precision) {
   const lp_big one = lp_big_of(1.0), small = lp_big_of(0x1p-80), third = lp_big_divide(one, lp_big_of(3.0));
   check_get(lp_big_subtract(lp_big_add(one, small), one), 0x1p-80);
   check_near(lp_big_get(lp_big_subtract(times(third, lp_big_of(3.0)), one)), 0.0, 0x1p-100);
+  const lp_big more = lp_big_add(one, small);
+  check_near(lp_big_get(lp_big_subtract(times(lp_big_divide(one, more), more), one)), 0.0, 0x1p-100);
   const lp_big tenth = lp_big_divide(one, lp_big_of(10.0));
   check_near(lp_big_get(lp_big_subtract(times(tenth, tenth), lp_big_divide(one, lp_big_of(100.0)))), 0.0, 0x1p-106);
 }

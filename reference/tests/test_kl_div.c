@@ -77,6 +77,15 @@ START_TEST(log_probabilities) {
 }
 END_TEST
 
+/* exp(target) has seven bits left; the product with 1e80 has all. */
+START_TEST(subnormal_probabilities_keep_their_digits) {
+  lp_trial *t = single(true, 1e80, -739.96875);
+  check_close(trial_loss(t, 0), -0x1.271688a3f3fdap-802, 0.0);
+  check_close(trial_grad(t, "target", 0), -0x1.271688a3f3fdap-802, 0.0);
+  trial_free(t);
+}
+END_TEST
+
 static void check_special(bool log_target, double x, double t, expected e) {
   lp_trial *trial = single(log_target, x, t);
   check_same(trial_loss(trial, 0), e.value);
@@ -276,6 +285,7 @@ END_TEST
 int main(void) {
   const TTest *const tests[] = {probabilities,
                                 log_probabilities,
+                                subnormal_probabilities_keep_their_digits,
                                 zero_and_negative_targets_follow_pytorch,
                                 non_finite_inputs_follow_pytorch,
                                 upstream_gradients_meet_every_part_of_a_slope,

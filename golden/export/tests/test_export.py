@@ -1,6 +1,6 @@
 """Tests of the exporter: run with the exporter's virtual environment,
 
-    golden/export/venv/bin/python -m unittest discover -s golden/export/tests
+golden/export/venv/bin/python -m unittest discover -s golden/export/tests
 """
 
 from __future__ import annotations
@@ -100,12 +100,18 @@ class StoredCases(unittest.TestCase):
 class Asking(unittest.TestCase):
     def test_gradients_are_found_by_trying(self) -> None:
         x, y = np.array([0.5, -1.0]), np.array([1.0, -1.0])
-        self.assertEqual(set(ask.ask(Question("soft_margin", {"input": x, "target": y}, {})).outputs), {"loss", "grad/input"})
+        self.assertEqual(
+            set(ask.ask(Question("soft_margin", {"input": x, "target": y}, {})).outputs), {"loss", "grad/input"}
+        )
         both = ask.ask(Question("l1", {"input": x, "target": y}, {}))
         self.assertEqual(set(both.outputs), {"loss", "grad/input", "grad/target"})
 
     def test_integers_have_no_gradient_and_keep_their_dtype(self) -> None:
-        answer = ask.ask(Question("l1", {"input": np.array([1, 2], dtype=np.uint8), "target": np.array([2, 1], dtype=np.uint8)}, {}, "sum"))
+        answer = ask.ask(
+            Question(
+                "l1", {"input": np.array([1, 2], dtype=np.uint8), "target": np.array([2, 1], dtype=np.uint8)}, {}, "sum"
+            )
+        )
         self.assertEqual(set(answer.outputs), {"loss"})
         self.assertEqual(answer.outputs["loss"].dtype, np.float64)
 
@@ -117,7 +123,9 @@ class Asking(unittest.TestCase):
     def test_whole_floats_become_integers_where_pytorch_wants_them(self) -> None:
         inputs = {"input": np.array([[0.1, 0.2]]), "target": np.array([0])}
         self.assertIsNone(ask.ask(Question("multi_margin", inputs, {"p": 2.0})).rejection)
-        self.assertIsNone(ask.ask(Question("kl_div", {"input": np.ones(2), "target": np.ones(2)}, {"log_target": 1})).rejection)
+        self.assertIsNone(
+            ask.ask(Question("kl_div", {"input": np.ones(2), "target": np.ones(2)}, {"log_target": 1})).rejection
+        )
 
     def test_a_rejection_has_class_and_one_line(self) -> None:
         answer = ask.ask(Question("l1", {"input": np.ones(2), "target": np.ones(3)}, {}))
@@ -192,7 +200,14 @@ class Tape(unittest.TestCase):
 
     def test_what_is_not_finite_spreads(self) -> None:
         nan = tape.real(math.nan)
-        for value in (abs(nan), tape.positive_part(nan), tape.largest([nan, tape.real(1)]), nan * 0, nan + 1, tape.log(nan)):
+        for value in (
+            abs(nan),
+            tape.positive_part(nan),
+            tape.largest([nan, tape.real(1)]),
+            nan * 0,
+            nan + 1,
+            tape.log(nan),
+        ):
             self.assertTrue(mp.isnan(value.value))
 
 
@@ -214,7 +229,10 @@ def random_question(random: np.random.RandomState, loss: str) -> Question:
             {"log_input": one_of(True, False), "full": one_of(True, False)},
         ),
         "kl_div": lambda: ({"input": normal(n, d), "target": abs(normal(n, d))}, {"log_target": one_of(True, False)}),
-        "margin_ranking": lambda: ({"input1": normal(n), "input2": normal(n), "target": signs}, {"margin": one_of(0.0, 0.7)}),
+        "margin_ranking": lambda: (
+            {"input1": normal(n), "input2": normal(n), "target": signs},
+            {"margin": one_of(0.0, 0.7)},
+        ),
         "hinge_embedding": lambda: ({"input": normal(n), "target": signs}, {"margin": one_of(1.0, 0.3)}),
         "soft_margin": lambda: ({"input": 10 * normal(n), "target": signs}, {}),
         "multi_margin": lambda: (
@@ -275,7 +293,9 @@ class Definitions(unittest.TestCase):
                 self.assertGreater(worst(asked, Answer(faulty)), 1, (loss, name))
 
     def test_upstream_gradients_enter(self) -> None:
-        asked = Question("mse", {"input": np.array([3.0, 1.0]), "target": np.zeros(2)}, {}, "none", np.array([2.0, 0.0]))
+        asked = Question(
+            "mse", {"input": np.array([3.0, 1.0]), "target": np.zeros(2)}, {}, "none", np.array([2.0, 0.0])
+        )
         slopes = definitions.evaluate(asked, ["grad/input"])["grad/input"]
         self.assertEqual([slope.value for slope in slopes], [12, 0])
 
@@ -287,11 +307,17 @@ class Definitions(unittest.TestCase):
 
         uniform = np.full((3, 1, 3), -np.log(3.0))
         lengths = {"input_lengths": [3], "target_lengths": [2]}
-        self.assertAlmostEqual(float(value("ctc", {"log_probs": uniform, "targets": [[1, 1]], **lengths})), 3 * math.log(3))
+        self.assertAlmostEqual(
+            float(value("ctc", {"log_probs": uniform, "targets": [[1, 1]], **lengths})), 3 * math.log(3)
+        )
         self.assertEqual(value("hinge_embedding", {"input": [0.5], "target": [0.0]}), 1)
         self.assertEqual(value("kl_div", {"input": [-1.0], "target": [0.0]}), 0)
-        self.assertEqual(value("kl_div", {"input": np.zeros((4, 2)), "target": np.ones((4, 2))}, reduction="batchmean"), 0)
-        self.assertEqual(value("l1", {"input": [1.0, 3.0], "target": [0.0, 0.0], "weight": [1.0, 3.0]}, reduction="mean"), 2.5)
+        self.assertEqual(
+            value("kl_div", {"input": np.zeros((4, 2)), "target": np.ones((4, 2))}, reduction="batchmean"), 0
+        )
+        self.assertEqual(
+            value("l1", {"input": [1.0, 3.0], "target": [0.0, 0.0], "weight": [1.0, 3.0]}, reduction="mean"), 2.5
+        )
         far = {"anchor": [[1e200, 0.0]], "positive": [[0.0, 0.0]], "negative": [[0.0, 0.0]]}
         self.assertEqual(value("triplet_margin", far, p=1.0, eps=0.0), 1)
 
@@ -303,7 +329,9 @@ class Definitions(unittest.TestCase):
 
 
 SOFT = Question("soft_margin", {"input": np.array([-1000.0, 0.5]), "target": np.ones(2)}, {}, "none")
-SOFT_CASE = Case("bugs/soft_margin/x", "soft_margin", dict(SOFT.inputs), reduction="none", hunts="overflow", tags="test")
+SOFT_CASE = Case(
+    "bugs/soft_margin/x", "soft_margin", dict(SOFT.inputs), reduction="none", hunts="overflow", tags="test"
+)
 
 
 def soft_disagreement(**changes) -> errata.Disagreement:
@@ -325,7 +353,9 @@ class Errata(unittest.TestCase):
         ):
             with self.assertRaisesRegex(errata.NoErratum, reason):
                 errata.prove(soft_disagreement(**changes), SOFT_CASE)
-        infinite = Case(id="x", loss="soft_margin", inputs={"input": np.array([math.inf]), "target": np.ones(1)}, reduction="none")
+        infinite = Case(
+            id="x", loss="soft_margin", inputs={"input": np.array([math.inf]), "target": np.ones(1)}, reduction="none"
+        )
         with self.assertRaisesRegex(errata.NoErratum, "not finite"):
             errata.prove(soft_disagreement(), infinite)
 
@@ -341,7 +371,11 @@ class Errata(unittest.TestCase):
         self.assertEqual(mechanisms.name_of(SOFT, "loss", 0, math.inf), "soft_margin.overflow")
         tiny = Question("smooth_l1", {"input": np.array([1e-200]), "target": np.zeros(1)}, {"beta": 1e-160}, "none")
         self.assertEqual(mechanisms.name_of(tiny, "loss", 0, 0.0), "smooth_l1.underflow")
-        huge = Question("cosine_embedding", {"input1": np.full((1, 2), 1e80), "input2": np.full((1, 2), 1e80), "target": np.ones(1)}, {})
+        huge = Question(
+            "cosine_embedding",
+            {"input1": np.full((1, 2), 1e80), "input2": np.full((1, 2), 1e80), "target": np.ones(1)},
+            {},
+        )
         self.assertEqual(mechanisms.name_of(huge, "loss", 0, 1.0), "cosine_embedding.overflow")
         plain = Question("l1", {"input": np.ones(1), "target": np.zeros(1)}, {})
         self.assertEqual(mechanisms.name_of(plain, "loss", 0, 2.0), "l1.rounding")
@@ -414,14 +448,29 @@ class Fixtures(unittest.TestCase):
     def test_the_same_questions_give_the_same_bytes(self) -> None:
         with tempfile.TemporaryDirectory() as folder:
             for name in ("one.h5", "two.h5"):
-                outcome = export.outcome(ask.ask(SOFT))
+                outcome = export.outcome(ROW, SOFT_CASE, ask.ask(SOFT))
                 write_fixtures(f"{folder}/{name}", ROW, [SOFT_CASE], [outcome], Origin("pytorch", "2.13.0"))
             self.assertEqual(Path(folder, "one.h5").read_bytes(), Path(folder, "two.h5").read_bytes())
             suite = read_suite(f"{folder}/one.h5")
             self.assertEqual(suite.outcomes[0].outputs["loss"][0], math.inf)
 
     def test_rejections_are_kept_as_messages(self) -> None:
-        self.assertEqual(export.outcome(Answer(rejection="E: no")), Outcome(kind="rejected", message="E: no"))
+        kept = export.outcome(ROW, SOFT_CASE, Answer(rejection="E: no"))
+        self.assertEqual(kept, Outcome(kind="rejected", message="E: no"))
+
+    def test_a_gradient_that_is_left_out_is_zero(self) -> None:
+        both = {**ROW, "inputs": [{**spec, "differentiable": True} for spec in ROW["inputs"]]}
+        kept = export.outcome(both, SOFT_CASE, ask.ask(SOFT))
+        self.assertEqual(kept.outputs["grad/target"].tolist(), [0.0, 0.0])
+
+    def test_what_only_pytorch_takes_may_be_refused(self) -> None:
+        refused = Case(**{**vars(SOFT_CASE), "expect": "reject"})
+        self.assertEqual(export.settled(refused, Answer(of_integers=True)).expect, "either")
+        self.assertEqual(export.settled(refused, Answer()).expect, "reject")
+        self.assertEqual(export.settled(refused, Answer(rejection="E: no", of_integers=True)).expect, "reject")
+        self.assertEqual(export.settled(SOFT_CASE, Answer(of_integers=True)).expect, "accept")
+        labels = Case("x", "ctc", {"targets": np.ones((1, 2))}, expect="reject")
+        self.assertEqual(export.settled(labels, Answer()).expect, "either")
 
     def test_surprises_are_told(self) -> None:
         answer = ask.ask(SOFT)
@@ -429,8 +478,8 @@ class Fixtures(unittest.TestCase):
         refused = Case(**{**vars(SOFT_CASE), "expect": "reject"})
         self.assertRegex(export.surprises(ROW, [refused], [answer])[0], "expects reject, but PyTorch accepts it")
         self.assertRegex(export.surprises(ROW, [SOFT_CASE], [Answer(rejection="E: no")])[0], "expects accept.*E: no")
-        other = {**ROW, "inputs": [{**spec, "differentiable": True} for spec in ROW["inputs"]]}
-        self.assertRegex(export.surprises(other, [SOFT_CASE], [answer])[0], "gradients are grad/input")
+        neither = {**ROW, "inputs": [{**spec, "differentiable": False} for spec in ROW["inputs"]]}
+        self.assertRegex(export.surprises(neither, [SOFT_CASE], [answer])[0], "also gives grad/input")
 
 
 if __name__ == "__main__":
