@@ -2,24 +2,29 @@
 
 #include <float.h>
 
-/* One term of a log-sum-exp: its value and the scale of its logarithm. */
+/* One term of a log-sum-exp: its value, relative to the shifts of its frames, its logarithm, and the scale of that. */
 typedef struct term {
   lp_wide value;
-  double scale;
+  double log, scale;
 } term;
 
-/* Up to three terms and their sum. */
+/* Up to three terms that are not zero, and their sum. */
 typedef struct merger {
   term terms[3];
   int n;
   lp_wide sum;
 } merger;
 
+/* The logarithms of a row of forward or backward sums, with their scales. */
+typedef struct row {
+  double *logs, *scales;
+} row;
+
 /* Everything about the frame that the gradient's scale is computed for. */
 typedef struct frame {
   lp_ctc_lattice *lattice;
   const double *forward_scale; /* of log forward[t][s], at [s] */
-  double *onward_scale;        /* of log entered[s], frame t+1 before the frame and frame t after it */
+  row entered;                 /* of frame t+1 before the frame and frame t after it */
   lp_wide *shares;             /* of each class: the sum over its states */
   double *class_scale;         /* of each class: the scale of the logarithm of its sum */
   lp_wide sum;                 /* of the shares */
@@ -34,112 +39,118 @@ static double ratio(lp_wide a, lp_wide b) { return lp_wide_times(lp_wide_divide(
 /* x * y where 0 * inf is 0: a share of nothing weighs nothing. */
 static double weigh(double share, double x) { return share > 0.0 ? share * x : 0.0; }
 
-static void add_term(merger *m, lp_wide value, double scale) {
-  m->terms[m->n++] = (term){value, scale};
+static double log_weight(const lp_ctc_sequence *q, int64_t t, int64_t s) {
+  return q->log_probs[t * q->stride + lp_ctc_class(q, s)];
+}
+
+static void add_term(merger *m, lp_wide value, const row *from, int64_t s) {
+  if (lp_wide_is_zero(value)) return;
+  m->terms[m->n++] = (term){value, from->logs[s], from->scales[s]};
   m->sum = lp_wide_add(m->sum, value);
 }
 
-/* The scale of log sum exp(a_i) = log(sum exp(a_i - max)) + max, of which `shift` is the part that the values leave
- * out: |result| + |log(sum)| + 1 for the sum + shares of (1 for exp + |a_i - max| + the scale of a_i). */
-static double merged_scale(const merger *m, double shift) {
-  lp_wide most = m->terms[0].value;
-  for (int i = 1; i < m->n; i++) {
-    const lp_wide value = m->terms[i].value;
-    if (value.level > most.level || (value.level == most.level && value.m > most.m)) most = value;
-  }
-  double scale = fabs(log_of(m->sum) + shift) + log_of(lp_wide_divide(m->sum, most)) + 2.0;
+/* The scale of `merged` = log sum exp(a_i) = log(sum exp(a_i - most)) + most: |merged| + |log(sum)| + 1 for the sum +
+ * shares of (1 for exp + |a_i - most| + the scale of a_i). */
+static double merged_scale(const merger *m, double merged) {
+  double most = m->terms[0].log;
+  for (int i = 1; i < m->n; i++) most = fmax(most, m->terms[i].log);
+  double scale = fabs(merged) + fabs(merged - most) + 2.0;
   for (int i = 0; i < m->n; i++) {
     const term *a = &m->terms[i];
-    if (lp_wide_is_zero(a->value)) continue;
-    scale += weigh(ratio(a->value, m->sum), a->scale - log_of(lp_wide_divide(a->value, most)));
+    scale += weigh(ratio(a->value, m->sum), a->scale + (most - a->log));
   }
   return scale;
 }
 
-/* Of a product of a weight and a merged sum: 1 for the weight, and the sum of their logarithms. */
-static double entered_scale(const merger *m, lp_wide product, double shift_of_sum, double shift_of_product) {
-  if (lp_wide_is_zero(product)) return 0.0;
-  return 1.0 + fabs(log_of(product) + shift_of_product) + merged_scale(m, shift_of_sum);
+/* Sets a row's element to the merged sum times a weight: 1 for the weight, and the sum of their logarithms. */
+static void enter(row *to, int64_t s, const merger *m, double shift, double log_of_weight) {
+  const double merged = log_of(m->sum) + shift;
+  to->logs[s] = merged + log_of_weight;
+  to->scales[s] = 1.0 + fabs(to->logs[s]) + merged_scale(m, merged);
+}
+
+/* The same where there is nothing to merge: the weight alone. */
+static void begin(row *to, int64_t s, double log_of_weight) {
+  to->logs[s] = log_of_weight;
+  to->scales[s] = 1.0 + fabs(log_of_weight);
 }
 
 size_t lp_ctc_scale_size(int64_t n_frames, int64_t n_labels, int64_t n_classes) {
-  return (size_t)(n_frames + 1) * (size_t)(2 * n_labels + 1) + 3 * (size_t)n_classes;
+  return (size_t)(n_frames + 2) * (size_t)(2 * n_labels + 1) + 3 * (size_t)n_classes;
 }
 
-/* One forward sum and its scale; the first frame has nothing to merge. */
-static double forward_scale(const lp_ctc_lattice *lattice, const double *before, int64_t t, int64_t s, double shift) {
-  const lp_wide *row = lattice->forward + t * lattice->row;
-  if (lp_wide_is_zero(row[s])) return 0.0;
-  const double with_weight = shift + lattice->shift[t];
-  if (t == 0) return 1.0 + fabs(log_of(row[s]) + with_weight);
-  const lp_wide *last_row = row - lattice->row;
-  merger m = {.sum = lp_wide_zero()};
-  add_term(&m, last_row[s], before[s]);
-  if (s > 0) add_term(&m, last_row[s - 1], before[s - 1]);
-  if (lp_ctc_skips(lattice->q, s)) add_term(&m, last_row[s - 2], before[s - 2]);
-  return entered_scale(&m, row[s], shift, with_weight);
+/* Frame t from frame t-1. Descending, so that the logarithms can be replaced in place. Zeros are never looked at. */
+static void step_forward(row *now, const row *before, const lp_ctc_lattice *lattice, int64_t t, double shift) {
+  const lp_wide *values = lattice->forward + t * lattice->row, *earlier = values - lattice->row;
+  for (int64_t s = (int64_t)lattice->last[t]; s >= (int64_t)lattice->first[t]; s--) {
+    merger m = {.sum = lp_wide_zero()};
+    if (lp_wide_is_zero(values[s])) continue;
+    add_term(&m, earlier[s], before, s);
+    if (s > 0) add_term(&m, earlier[s - 1], before, s - 1);
+    if (lp_ctc_skips(lattice->q, s)) add_term(&m, earlier[s - 2], before, s - 2);
+    enter(now, s, &m, shift, log_weight(lattice->q, t, s));
+  }
 }
 
-/* Outside the band states are never merged with a weight, so that their scale is not read; 0 keeps them defined. */
-static void forward_scales(double *scales, const lp_ctc_lattice *lattice) {
-  const int64_t n_states = lp_ctc_states(lattice->q);
-  double shift = 0.0;
-  for (int64_t t = 0; t < lattice->q->n_frames; t++) {
-    double *now = scales + t * n_states;
-    for (int64_t s = 0; s < n_states; s++) {
-      const bool inside = s >= (int64_t)lattice->first[t] && s <= (int64_t)lattice->last[t];
-      now[s] = inside ? forward_scale(lattice, now - n_states, t, s, shift) : 0.0;
-    }
+/* Leaves the scales of frame t at scales[t * n_states], and the logarithms of the last frame. */
+static row forward_rows(const lp_ctc_lattice *lattice, double *scales, double *logs) {
+  const lp_ctc_sequence *q = lattice->q;
+  row now = {logs, scales};
+  double shift = lattice->shift[0];
+  for (int64_t s = 0; s <= (int64_t)lattice->last[0]; s++) begin(&now, s, log_weight(q, 0, s));
+  for (int64_t t = 1; t < q->n_frames; t++) {
+    const row before = now;
+    now.scales += lp_ctc_states(q);
+    step_forward(&now, &before, lattice, t, shift);
     shift += lattice->shift[t];
   }
+  return now;
 }
 
 double lp_ctc_loss_scale(const lp_ctc_lattice *lattice, double *scratch) {
   const lp_ctc_sequence *q = lattice->q;
   if (q->n_frames == 0) return 0.0;
-  forward_scales(scratch, lattice);
   const int64_t end = lp_ctc_states(q) - 1;
+  const row final = forward_rows(lattice, scratch, scratch + q->n_frames * (end + 1));
   const lp_wide *last = lattice->forward + (q->n_frames - 1) * lattice->row;
-  const double *scales = scratch + (q->n_frames - 1) * (end + 1), log_total = lp_ctc_log_total(lattice);
-  if (end == 0) return fmin(fabs(log_total) + scales[0], DBL_MAX);
+  const double log_total = lp_ctc_log_total(lattice);
+  if (end == 0) return fmin(fabs(log_total) + final.scales[0], DBL_MAX);
   merger m = {.sum = lp_wide_zero()};
-  add_term(&m, last[end], scales[end]);
-  add_term(&m, last[end - 1], scales[end - 1]);
-  return fmin(fabs(log_total) + merged_scale(&m, log_total - log_of(lattice->total)), DBL_MAX);
+  add_term(&m, last[end], &final, end);
+  add_term(&m, last[end - 1], &final, end - 1);
+  return fmin(fabs(log_total) + merged_scale(&m, log_total), DBL_MAX);
 }
 
-/* The scales of log entered, in place: states s+1 and s+2 still hold the later frame. */
-static void step_scales_back(const frame *f) {
+/* In place: states s+1 and s+2 still hold the later frame. */
+static void step_back(frame *f) {
   const lp_ctc_lattice *lattice = f->lattice;
-  double *scales = f->onward_scale;
-  const bool last_frame = f->t + 1 == lattice->q->n_frames;
+  const lp_ctc_sequence *q = lattice->q;
   const int64_t last = (int64_t)lattice->last[f->t];
   for (int64_t s = (int64_t)lattice->first[f->t]; s <= last; s++) {
-    const lp_wide product = lp_wide_multiply(lp_ctc_emission(lattice, f->t, s), lattice->onward[s]);
     merger m = {.sum = lp_wide_zero()};
-    for (int64_t i = s; i <= s + 2 && i < lp_ctc_states(lattice->q); i++) {
-      if (i < s + 2 || lp_ctc_skips(lattice->q, i)) add_term(&m, lattice->entered[i], last_frame ? 0.0 : scales[i]);
+    if (f->t + 1 == q->n_frames) {
+      begin(&f->entered, s, log_weight(q, f->t, s));
+      continue;
     }
-    const double with_weight = log_of(product) + f->after;
-    if (last_frame) {
-      scales[s] = lp_wide_is_zero(product) ? 0.0 : 1.0 + fabs(with_weight);
-    } else {
-      scales[s] = entered_scale(&m, product, f->after - lattice->shift[f->t], f->after);
-    }
+    add_term(&m, lattice->entered[s], &f->entered, s);
+    if (s + 1 < lp_ctc_states(q)) add_term(&m, lattice->entered[s + 1], &f->entered, s + 1);
+    if (lp_ctc_skips(q, s + 2)) add_term(&m, lattice->entered[s + 2], &f->entered, s + 2);
+    if (m.n > 0) enter(&f->entered, s, &m, f->after - lattice->shift[f->t], log_weight(q, f->t, s));
   }
 }
 
-/* Adds a state to the sum of its class: PyTorch's collected = log(exp(collected) + exp(alpha + beta)). */
+/* Adds a state to the sum of its class: PyTorch's collected = log(exp(collected) + exp(alpha + beta)), where the
+ * class's weight counts twice. */
 static void collect(frame *f, int64_t s) {
   const lp_ctc_lattice *lattice = f->lattice;
   const lp_wide share = lp_wide_multiply(lattice->forward[f->t * lattice->row + s], lattice->onward[s]);
   if (lp_wide_is_zero(share)) return;
   const int64_t c = lp_ctc_class(lattice->q, s);
-  const double log_weight = lattice->q->log_probs[f->t * lattice->q->stride + c], shift = f->before + f->after;
+  const double shift = f->before + f->after + log_weight(lattice->q, f->t, s);
   const lp_wide sum = lp_wide_add(f->shares[c], share);
-  const double reach = fabs(log_of(share) + shift + log_weight) + f->forward_scale[s] + f->onward_scale[s];
+  const double reach = fabs(log_of(share) + shift) + f->forward_scale[s] + f->entered.scales[s];
   f->class_scale[c] = weigh(ratio(f->shares[c], sum), f->class_scale[c]) + weigh(ratio(share, sum), reach) +
-                      fabs(log_of(sum) + shift + log_weight) + 3.0;
+                      fabs(log_of(sum) + shift) + 3.0;
   f->shares[c] = sum;
   f->sum = lp_wide_add(f->sum, share);
 }
@@ -158,14 +169,14 @@ static void collect_frame(frame *f) {
  */
 static double element_scale(const frame *f, int64_t c, double loss_scale, double upstream) {
   const lp_ctc_sequence *q = f->lattice->q;
-  const double log_weight = fmin(q->log_probs[f->t * q->stride + c], DBL_MAX);
-  const lp_wide weight = lp_wide_exp(log_weight, 0.0);
+  const double log_prob = fmin(q->log_probs[f->t * q->stride + c], DBL_MAX);
+  const lp_wide weight = lp_wide_exp(log_prob, 0.0);
   const lp_wide posterior = lp_wide_divide(f->shares[c], f->sum), minus = {-posterior.m, posterior.level};
   const double g = fabs(upstream), slope = fabs(lp_wide_times(lp_wide_add(weight, minus), g));
   const double outside = 3.0 * slope + lp_wide_times(weight, g);
   if (lp_wide_is_zero(posterior)) return outside;
   const double log_posterior = log_of(posterior);
-  const double reach = fabs(log_posterior) + fabs(log_posterior + log_weight) + f->class_scale[c] + loss_scale + 1.0;
+  const double reach = fabs(log_posterior) + fabs(log_posterior + log_prob) + f->class_scale[c] + loss_scale + 1.0;
   return outside + lp_wide_times(posterior, g) * reach;
 }
 
@@ -174,8 +185,8 @@ void lp_ctc_gradient_scale(double *scale, lp_ctc_lattice *lattice, double loss_s
   const lp_ctc_sequence *q = lattice->q;
   const int64_t n_states = lp_ctc_states(q);
   double *rest = scratch + q->n_frames * n_states;
-  frame f = {.lattice = lattice, .onward_scale = rest, .class_scale = rest + n_states};
-  f.shares = (lp_wide *)(void *)(rest + n_states + q->n_classes);
+  frame f = {.lattice = lattice, .entered = {rest, rest + n_states}, .class_scale = rest + 2 * n_states};
+  f.shares = (lp_wide *)(void *)(f.class_scale + q->n_classes);
   for (int64_t t = 0; t < q->n_frames; t++) f.before += lattice->shift[t];
   for (int64_t t = q->n_frames - 1; t >= 0; t--) {
     f.t = t;
@@ -183,7 +194,7 @@ void lp_ctc_gradient_scale(double *scale, lp_ctc_lattice *lattice, double loss_s
     f.after += lattice->shift[t];
     f.forward_scale = scratch + t * n_states;
     lp_ctc_step_back(lattice, t);
-    step_scales_back(&f);
+    step_back(&f);
     collect_frame(&f);
     for (int64_t c = 0; c < q->n_classes; c++) {
       const double element = element_scale(&f, c, loss_scale, upstream);

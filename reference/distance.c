@@ -63,7 +63,7 @@ typedef struct range {
 
 static inline void widen(double largest[LP_LANES], double smallest[LP_LANES], double zeros[LP_LANES], double *d,
                          int lane, lp_pair difference) {
-  const double size = fabs(difference.high), zero = size == 0.0 ? 1.0 : 0.0, other = zero ? INFINITY : size;
+  const double size = fabs(difference.high), zero = size == 0.0 ? 1.0 : 0.0, other = zero > 0.0 ? INFINITY : size;
   *d = difference.high;
   zeros[lane] += zero + 0.0 * size; /* NaN when one is infinite or NaN */
   largest[lane] = largest[lane] >= size ? largest[lane] : size;

@@ -145,10 +145,10 @@ static inline void add_linear(sums *s, double *grad, int lane, double x, lp_pair
   const lp_pair near = lp_two_sum(base.high, x);
   const double rest = near.low + base.low;
   const double active = near.high + rest > 0.0 ? 1.0 : 0.0; /* as a number, or the compiler makes it a branch */
-  lp_lanes_add(&s->power, lane, active ? near.high : 0.0, active ? rest : 0.0);
+  lp_lanes_add(&s->power, lane, active > 0.0 ? near.high : 0.0, active > 0.0 ? rest : 0.0);
   s->first.high[lane] += active;
   s->largest[lane] = near.high > s->largest[lane] ? near.high : s->largest[lane];
-  *grad = active ? k.active : k.idle;
+  *grad = active > 0.0 ? k.active : k.idle;
 }
 
 static inline void add_squared(sums *s, double *grad, int lane, double x, lp_pair base, slope k) {

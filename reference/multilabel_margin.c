@@ -148,7 +148,7 @@ static inline void add_pair(sums *s, double *count, int lane, double x, lp_pair 
   const lp_pair near = lp_two_sum(base.high, x);
   const double rest = near.low + base.low;
   const double active = near.high + rest > 0.0 ? 1.0 : 0.0; /* as a number, or the compiler makes it a branch */
-  lp_lanes_add(&s->z, lane, active ? near.high : 0.0, active ? rest : 0.0);
+  lp_lanes_add(&s->z, lane, active > 0.0 ? near.high : 0.0, active > 0.0 ? rest : 0.0);
   s->largest[lane] = near.high > s->largest[lane] ? near.high : s->largest[lane];
   s->active[lane] += active;
   *count += active;

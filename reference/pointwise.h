@@ -18,7 +18,7 @@
 #include "reference/big.h"
 #include "reference/plan.h"
 
-enum { LP_CHUNK = 128 };
+enum { LP_CHUNK = 128 }; /* few enough that the buffers of a chunk stay in the first level cache beside its data */
 
 /* One run of n <= LP_CHUNK positions.
  * A kernel that knows its rounding errors may hand in what is left of them: value + value_low and slope + slope_low

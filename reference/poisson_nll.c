@@ -88,7 +88,7 @@ static lp_status plan(lp_plan *p, lp_error *error) {
                        p->c->loss->inputs[k].name);
     }
   }
-  LP_TRY(lp_plan_broadcast(p, 1u << INPUT | 1u << TARGET, error));
+  LP_TRY(lp_plan_broadcast(p, error));
   p->scratch = lp_pointwise_scratch(p);
   return LP_OK;
 }
@@ -321,7 +321,8 @@ static void scales(const lp_run *run) {
 
 static uint64_t bit(int regime) { return UINT64_C(1) << regime; }
 
-/* May several positions read one element of the input? Its gradient is then a sum, and PyTorch sums before it divides. */
+/* May several positions read one element of the input? Its gradient is a sum then, which PyTorch takes before dividing.
+ */
 static bool reads_input_again(const lp_case *c) { return !lp_tensor_same_shape(&c->inputs[INPUT], &c->inputs[TARGET]); }
 
 static uint64_t rate_regime(double x, const lp_run *run) {

@@ -494,7 +494,7 @@ static double scale_of_norm(const triplet *t, const leg *l) {
 /* A slope with its intermediates, relative to the norm's scale. */
 static double scale_of_slope(const triplet *t, const leg *l, int64_t i, double scale_of_norm_) {
   const double u = unit_slope(t, l, i), d = fabs(l->v.d[i]), norm = fabs(l->v.norm.high);
-  if (u == 0.0 || !(norm > 0.0)) return u;
+  if (u == 0.0) return 0.0;
   if (!general(t->p)) return t->p == 2.0 ? u * (2.0 + scale_of_norm_ / norm) + size_of_difference(t, l, i) / norm : u;
   const double exponents = size_of_log(d) + size_of_log(norm);
   return u * (3.0 + fabs(t->p - 1.0) * (size_of_difference(t, l, i) / d + scale_of_norm_ / norm + exponents));

@@ -25,9 +25,10 @@ lp_pair lp_wide_log(lp_wide a) {
   return isfinite(whole.high) ? lp_pair_sum(whole, lp_log_pair(a.m)) : whole;
 }
 
-/* The exponent of g goes into ldexp with the level, so that only the last step can leave the range of a double. */
+/* The exponent of g goes into ldexp with the level, so that only the last step can leave the range of a double. An
+ * infinite g shows what a is as a double: 0 times inf is NaN where a underflows. */
 double lp_wide_times_far(lp_wide a, double g) {
-  if (!isfinite(g)) return a.m * g;
+  if (!isfinite(g)) return lp_wide_times_far(a, 1.0) * g;
   int exponent;
   const double fraction = frexp(g, &exponent);
   const int shift = (int)lp_clamp(a.level, -8.0, 8.0) * 512;

@@ -56,7 +56,8 @@ static inline lp_wide lp_wide_exp(double x, double x_low) {
 /* log(a) with absolute error at most 2^-54 + 2^-100 |log(a)|; -inf for zero. */
 lp_pair lp_wide_log(lp_wide a);
 
-/* a g as a double, rounded twice at most; overflow and underflow only where the product has them. */
+/* a g as a double, rounded twice at most; overflow and underflow only where the product has them. For infinite and NaN
+ * g a is rounded to a double first. */
 double lp_wide_times_far(lp_wide a, double g);
 
 static inline double lp_wide_times(lp_wide a, double g) { return a.level == 0.0 ? a.m * g : lp_wide_times_far(a, g); }

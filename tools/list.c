@@ -39,11 +39,11 @@ static void print_params(const lp_loss *loss) {
 }
 
 static int print_table(void) {
-  printf("%-18s %-24s %-48s %s\n", "loss", "torch.nn", "inputs", "parameters");
+  printf("%-18s %-24s %-58s %s\n", "loss", "torch.nn", "inputs", "parameters");
   for (int i = 0; i < lp_registry_count(); i++) {
     const lp_loss *loss = lp_registry_at(i);
     char inputs[128];
-    printf("%-18s %-24s %-48s ", loss->name, loss->module, inputs_text(inputs, sizeof inputs, loss));
+    printf("%-18s %-24s %-58s ", loss->name, loss->module, inputs_text(inputs, sizeof inputs, loss));
     print_params(loss);
     printf("\n");
   }

@@ -1,6 +1,7 @@
 /* Every verdict, every non-finite class, and the faults that the judge must see. */
 #include "harness/judge.h"
 
+#include <float.h>
 #include <math.h>
 #include <string.h>
 
@@ -143,6 +144,9 @@ START_TEST(an_infinite_scale_decides_nothing) {
   judge(&b, 0);
   ck_assert_int_eq(of(&b, LP_OUTPUT_LOSS)->kind, LP_VERDICT_PASS); /* equal numbers need no budget */
   b.got[0][0] += 1.0;
+  judge(&b, 0);
+  ck_assert_int_eq(of(&b, LP_OUTPUT_LOSS)->kind, LP_VERDICT_INCONCLUSIVE);
+  b.t->scale.outputs[0].tensor.f64[0] = DBL_MAX; /* what a scale beyond the range is written as */
   judge(&b, 0);
   ck_assert_int_eq(of(&b, LP_OUTPUT_LOSS)->kind, LP_VERDICT_INCONCLUSIVE);
   trial_free(b.t);

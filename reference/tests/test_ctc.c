@@ -509,6 +509,11 @@ START_TEST(odd_upstream_gradients) {
   run_ok(t);
   check_grads(t, (const double[]){INF, NOT, INF}, 3, 0.0);
   trial_free(t);
+  t = sequence("1 3", (const double[]){-1.0, -745.0, -746.0}, 1, 0, NULL);
+  trial_upstream(t, "", &odd[0]);
+  run_ok(t);
+  check_grads(t, (const double[]){-INF, INF, NOT}, 3, 0.0);
+  trial_free(t);
   t = sequence("1 3", (const double[]){-1.0, -2.0, INF}, 1, 1, (const int64_t[]){1});
   trial_upstream(t, "", (const double[]){-2.0});
   run_ok(t);

@@ -61,6 +61,8 @@ START_TEST(shape_text_is_cut_not_overrun) {
   ck_assert_int_eq(init(&t, 2, (int64_t[]){12, 345}, NULL), LP_OK);
   ck_assert_str_eq(lp_tensor_shape_text(text, sizeof text, &t), "(12, 345)");
   ck_assert_str_eq(lp_tensor_shape_text(little, sizeof little, &t), "(12,");
+  t.rank = 3; /* the last extent, 0, no longer fits */
+  ck_assert_str_eq(lp_tensor_shape_text(little, sizeof little, &t), "(12,");
   t.rank = 0;
   ck_assert_str_eq(lp_tensor_shape_text(text, sizeof text, &t), "()");
 }

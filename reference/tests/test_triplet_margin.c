@@ -77,7 +77,7 @@ START_TEST(hinge) {
   check_grads(t, "positive", (double[]){0.6, 0.8}, 2, 2e-16);
   check_grads(t, "negative", (double[]){-0.6, -0.8}, 2, 2e-16);
   ck_assert(trial_regime(t, "kink") && trial_regime(t, "active") && !trial_regime(t, "near-kink"));
-  trial_param(t, "margin", 5 - 0x1p-51);
+  trial_param(t, "margin", 5 - 0x1p-50);
   run_it(t);
   check_same(trial_loss(t, 0), 0.0);
   check_grads(t, "positive", (double[]){0, 0}, 2, 0);
@@ -369,6 +369,32 @@ START_TEST(extreme_swap) {
 }
 END_TEST
 
+/* Components of 0 and components that are not extremal, next to some of 1e200. */
+START_TEST(extreme_components) {
+  lp_trial *t = triple("3", (double[]){0, 0, 0}, (double[]){2e200, 1e200, 0}, (double[]){1e200, 1, 0}, "none");
+  trial_param(t, "eps", 0);
+  trial_param(t, "p", INFINITY);
+  run_it(t);
+  check_near(trial_loss(t, 0), 1e200, 1e185);
+  check_grads(t, "positive", (double[]){1, 0, 0}, 3, 0);
+  trial_param(t, "p", 3);
+  run_it(t);
+  check_near(trial_loss(t, 0), (cbrt(9) - 1) * 1e200, 1e186);
+  check_near(trial_grad(t, "positive", 1), 1 / cbrt(81), 1e-15);
+  check_near(trial_grad(t, "positive", 2), 0, 0);
+  trial_param(t, "eps", 1e-200);
+  run_it(t);
+  ck_assert(trial_regime(t, "extreme"));
+  trial_free(t);
+  t = triple("2 0", NULL, NULL, NULL, "none");
+  trial_param(t, "margin", 1e300);
+  trial_param(t, "p", 3);
+  run_it(t);
+  check_same(trial_loss(t, 1), 1e300);
+  trial_free(t);
+}
+END_TEST
+
 START_TEST(differences_that_overflow) {
   lp_trial *t = triple("2", (double[]){-1.7e308, 0}, (double[]){1.7e308, 0}, (double[]){1.6e308, 0}, "none");
   trial_param(t, "p", 1);
@@ -409,6 +435,18 @@ START_TEST(tiny_powers) {
   trial_param(t, "p", -1e-6);
   run_it(t);
   check_same(trial_loss(t, 0), 1.0);
+  trial_free(t);
+}
+END_TEST
+
+/* The slopes of p = 0.01 are about 2^99, and 1e300 times that overflows. */
+START_TEST(gradients_that_overflow) {
+  lp_trial *t = triple("2", (double[]){0, 0}, (double[]){3, 4}, (double[]){1, 1}, "none");
+  trial_param(t, "p", 0.01);
+  trial_upstream(t, "", (double[]){-1e300});
+  run_it(t);
+  check_same(trial_grad(t, "positive", 0), -INFINITY);
+  check_same(trial_grad(t, "negative", 0), INFINITY);
   trial_free(t);
 }
 END_TEST
@@ -513,6 +551,35 @@ START_TEST(special_parameters) {
 }
 END_TEST
 
+/* An infinite margin takes the special way with rows that are at every kink. */
+START_TEST(special_way_at_kinks) {
+  static const double ps[] = {2, 1, INFINITY, -INFINITY, 0.5, 1.5, 3, -1, 0};
+  for (int i = 0; i < COUNT(ps); i++) {
+    lp_trial *t = triple("2", (double[]){1, 2}, (double[]){1, 2}, (double[]){1, 3}, "none");
+    trial_param(t, "eps", 0);
+    trial_param(t, "margin", INFINITY);
+    trial_param(t, "p", ps[i]);
+    run_it(t);
+    check_same(trial_loss(t, 0), INFINITY);
+    check_near(trial_grad(t, "anchor", 0), 0, 0);
+    check_near(trial_grad(t, "positive", 1), 0, 0);
+    check_near(trial_grad(t, "negative", 1), ps[i] > 0 ? -1 : 0, 0);
+    trial_free(t);
+  }
+  lp_trial *t = triple("1", (double[]){1}, (double[]){3}, (double[]){1}, "none");
+  trial_param(t, "margin", INFINITY);
+  trial_param(t, "p", 0);
+  run_it(t);
+  check_same(trial_loss(t, 0), INFINITY);
+  trial_free(t);
+  t = triple("3", (double[]){NAN, NAN, 1}, (double[]){0, 0, 0}, (double[]){0, 0, 0}, "none");
+  trial_param(t, "p", -INFINITY);
+  run_it(t);
+  check_same(trial_loss(t, 0), NAN);
+  trial_free(t);
+}
+END_TEST
+
 /* near is shared by two rows, one of them inactive: PyTorch multiplies the sum of their gradients, 1 + 0, by its slope,
  * and so the finite component is infinite and not NaN. */
 START_TEST(shared_distances_with_infinities) {
@@ -525,6 +592,9 @@ START_TEST(shared_distances_with_infinities) {
   check_same(trial_grad(t, "positive", 0), NAN);
   check_same(trial_grad(t, "positive", 1), INFINITY);
   trial_real(t, "negative", "1 2 1", (double[]){1, 2});
+  run_it(t);
+  check_same(trial_grad(t, "positive", 1), INFINITY);
+  trial_real(t, "negative", "3 2 2", (double[]){1, 2, INFINITY, 1, 1, 1, 0, 0, 2, 2, 3, 3});
   run_it(t);
   check_same(trial_grad(t, "positive", 1), INFINITY);
   trial_free(t);
@@ -624,11 +694,14 @@ int main(void) {
                                 degenerate_shapes,
                                 extreme_distances,
                                 extreme_swap,
+                                extreme_components,
                                 differences_that_overflow,
                                 tiny_powers,
+                                gradients_that_overflow,
                                 extreme_upstream,
                                 infinities_and_nan,
                                 special_parameters,
+                                special_way_at_kinks,
                                 shared_distances_with_infinities,
                                 huge_rows_in_a_mean,
                                 refusals,

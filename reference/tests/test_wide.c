@@ -85,6 +85,8 @@ START_TEST(back_to_doubles) {
   check_same(lp_wide_times(of(1.0, 1e300), 1.0), (double)INFINITY);
   check_same(lp_wide_times(of(1.0, 3.0), 0.0), 0.0);
   check_same(lp_wide_times(of(1.0, 3.0), (double)INFINITY), (double)INFINITY);
+  check_same(lp_wide_times(of(1.0, -3.0), (double)INFINITY), (double)NAN);
+  check_same(lp_wide_times(of(-0x1p-20, -2.0), -(double)INFINITY), (double)INFINITY);
   check_same(lp_wide_times(lp_wide_zero(), 5.0), 0.0);
   check_same(lp_wide_times(lp_wide_zero(), (double)INFINITY), (double)NAN);
 }
