@@ -37,8 +37,8 @@ lp_status lp_json_write_case(FILE *out, const lp_case *c, const lp_outcome *outc
 /* A number as described above, into text; returns its length. */
 enum { LP_NUMBER_TEXT = 32 };
 int lp_json_number(char text[LP_NUMBER_TEXT], double value);
-void lp_json_write_text(FILE *out, const char *text);            /* a quoted, escaped string */
-void lp_json_write_tensor(FILE *out, const lp_tensor *tensor);    /* nested lists; a bare number for rank 0 */
+void lp_json_write_text(FILE *out, const char *text);          /* a quoted, escaped string */
+void lp_json_write_tensor(FILE *out, const lp_tensor *tensor); /* nested lists; a bare number for rank 0 */
 /* "loss": ..., "grad": {...}: two members, without braces around them. */
 void lp_json_write_outputs(FILE *out, const lp_loss *loss, const lp_outcome *outcome);
 

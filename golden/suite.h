@@ -12,7 +12,7 @@ enum {
 #define LP_MAX_FILE_BYTES ((size_t)1 << 29) /* 512 MiB */
 
 typedef struct lp_suite_entry {
-  lp_case c;           /* of a file of answers: only id and loss are set */
+  lp_case c; /* of a file of answers: only id and loss are set */
   bool has_outcome;
   lp_outcome outcome;
   lp_status status;    /* LP_OK, or LP_INVALID: the text at this position is not a case, `message` says why */
@@ -24,7 +24,7 @@ typedef struct lp_suite_origin {
   const char *producer;         /* "pytorch", or a candidate's name */
   const char *producer_version; /* "2.13.0" */
   const char *exporter_version;
-  const char *note;             /* free text: processor, spread over instruction sets ... */
+  const char *note; /* free text: processor, spread over instruction sets ... */
   uint64_t seed;
 } lp_suite_origin;
 

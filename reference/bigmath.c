@@ -1,9 +1,7 @@
 /* Functions of pairs and big numbers, see bigmath.h. */
 #include "reference/bigmath.h"
 
-/* log 2 as a sum of three doubles, to 2^-163. */
 static const lp_pair log2_pair = {0x1.62e42fefa39efp-1, 0x1.abc9e3b39803fp-56};
-static const double log2_rest = 0x1.7b57a079a1934p-111;
 
 static const double exponent_limit = 0x1p50;
 
@@ -35,8 +33,7 @@ static lp_pair expm1_small(lp_pair x) {
 /* x - k log 2 */
 static lp_pair reduce(lp_pair x, double k) {
   const lp_pair far = minus(x, lp_two_product(k, log2_pair.high));
-  const lp_pair near = minus(far, lp_two_product(k, log2_pair.low));
-  return minus(near, lp_whole(k * log2_rest));
+  return minus(far, lp_two_product(k, log2_pair.low));
 }
 
 lp_big lp_big_exp(lp_pair x) {

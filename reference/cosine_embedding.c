@@ -444,7 +444,8 @@ static bool missed_kink(const rows *r) {
 static view view_of(const lp_plan *plan, const rows *r) {
   const bool hinge = r->label == -1.0;
   view v = {r->direction != 0.0, false, scale_of_cosine(r) + (hinge ? fabs(r->margin) : 0.0)};
-  v.near = hinge && (missed_kink(r) || lp_rows_near(plan, r->value.high, fabs(r->value.high) + v.terms));
+  v.near = hinge && isfinite(r->margin) &&
+           (missed_kink(r) || lp_rows_near(plan, r->value.high, fabs(r->value.high) + v.terms));
   v.counts = v.counts || v.near;
   return v;
 }
@@ -645,11 +646,11 @@ static const lp_input_spec inputs[N_INPUTS] = {
                 .about = "1: should be alike; -1: should not; anything else does not count"},
 };
 
-static const double margins[] = {0.0, 0.5, -0.5, 1.0, -1.0, INFINITY, -INFINITY, NAN};
+static const double margins[] = {0.0, 0.5, -0.5, 1.0, -1.0, INFINITY, NAN};
 
 static const lp_param_spec params[N_PARAMS] = {
     [MARGIN] = {"margin", LP_PARAM_REAL, 0.0, "any number; -1 to 1 make sense",
-                "cosines below it do not count against t = -1", margins, 8, NULL, 0},
+                "cosines below it do not count against t = -1", margins, sizeof margins / sizeof margins[0], NULL, 0},
 };
 
 static const lp_regime regimes[N_REGIMES] = {
@@ -681,6 +682,8 @@ static const lp_rule rules[] = {
     {"target-rank", "target has one axis less than the inputs, at most one"},
 };
 
+static const lp_bench_shape bench_shapes[] = {{"8192 x 128", {"8192 128", "8192 128", "8192"}}};
+
 const lp_loss lp_loss_cosine_embedding = {
     .name = "cosine_embedding",
     .functional = "cosine_embedding_loss",
@@ -708,6 +711,8 @@ const lp_loss lp_loss_cosine_embedding = {
     .n_shape_classes = sizeof shape_classes / sizeof shape_classes[0],
     .value_classes = value_classes,
     .n_value_classes = N_VALUE_CLASSES,
+    .bench = bench_shapes,
+    .n_bench = 1,
     .plan = plan_rows,
     .run = run,
     .scale = scale,

@@ -69,7 +69,7 @@ typedef struct lp_param_spec {
   double fallback;    /* PyTorch's default */
   const char *domain; /* in words: "a number >= 0" */
   const char *about;
-  const double *values; /* settings worth testing, the default first; n_values of them (at most 8) */
+  const double *values; /* settings worth testing, the default first; n_values of them */
   int n_values;
   const double *rejects; /* settings that PyTorch refuses; n_rejects of them */
   int n_rejects;

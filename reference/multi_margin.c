@@ -547,6 +547,8 @@ static const lp_rule rules[] = {
     {"nan-is-inactive", "a NaN z contributes nothing"},
 };
 
+static const lp_bench_shape bench_shapes[] = {{"8192 x 128", {"8192 128", "8192"}}};
+
 const lp_loss lp_loss_multi_margin = {
     .name = "multi_margin",
     .functional = "multi_margin_loss",
@@ -573,6 +575,8 @@ const lp_loss lp_loss_multi_margin = {
     .n_shape_classes = sizeof shape_classes / sizeof shape_classes[0],
     .value_classes = value_classes,
     .n_value_classes = N_VALUE_CLASSES,
+    .bench = bench_shapes,
+    .n_bench = 1,
     .plan = plan_rows,
     .run = run,
     .scale = scale,

@@ -485,6 +485,8 @@ static const lp_rule rules[] = {
     {"nan-is-inactive", "a NaN z contributes nothing"},
 };
 
+static const lp_bench_shape bench_shapes[] = {{"8192 x 128", {"8192 128", "8192 128"}}};
+
 const lp_loss lp_loss_multilabel_margin = {
     .name = "multilabel_margin",
     .functional = "multilabel_margin_loss",
@@ -510,6 +512,8 @@ const lp_loss lp_loss_multilabel_margin = {
     .n_shape_classes = sizeof shape_classes / sizeof shape_classes[0],
     .value_classes = value_classes,
     .n_value_classes = N_VALUE_CLASSES,
+    .bench = bench_shapes,
+    .n_bench = 1,
     .plan = plan_rows,
     .run = run,
     .scale = scale,

@@ -811,6 +811,8 @@ static const lp_rule rules[] = {
     {"same-rank", "the three inputs must have one rank"},
 };
 
+static const lp_bench_shape bench_shapes[] = {{"8192 x 128", {"8192 128", "8192 128", "8192 128"}}};
+
 const lp_loss lp_loss_triplet_margin = {
     .name = "triplet_margin",
     .functional = "triplet_margin_loss",
@@ -839,6 +841,8 @@ const lp_loss lp_loss_triplet_margin = {
     .n_shape_classes = sizeof shape_classes / sizeof shape_classes[0],
     .value_classes = value_classes,
     .n_value_classes = N_VALUE_CLASSES,
+    .bench = bench_shapes,
+    .n_bench = 1,
     .plan = plan_rows,
     .run = run,
     .scale = scale,

@@ -224,8 +224,8 @@ static int by_name(const struct dirent **a, const struct dirent **b) { return st
 /* Our own fixtures are read in this process; files from outside in a child, which lp_suite_read sees to. */
 typedef lp_status file_reader(lp_suite *suite, const char *path, lp_error *error);
 
-static lp_status read_member(lp_suite *suite, const char *folder, const char *name, const char *loss,
-                             file_reader *read, lp_error *error) {
+static lp_status read_member(lp_suite *suite, const char *folder, const char *name, const char *loss, file_reader *read,
+                             lp_error *error) {
   char path[PATH_MAX];
   if (snprintf(path, sizeof path, "%s/%s", folder, name) >= (int)sizeof path) {
     return lp_fail(error, LP_INVALID, "%.64s...: the path is too long", folder);

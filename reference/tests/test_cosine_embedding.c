@@ -181,6 +181,9 @@ START_TEST(stretched_rows) {
   check_near(trial_loss(t, 0), 1 - 6 / sqrt(14), 1e-11);
   ck_assert(trial_regime(t, "unequal-widths"));
   check_gradients(t, 1e-6, 1e-8);
+  trial_real(t, "input2", "10", x20);
+  run_it(t);
+  check_near(trial_loss(t, 0), 1 - 4.4 / sqrt(10.145), 1e-11);
   trial_real(t, "input1", "3", (double[]){1, 2, -4});
   trial_real(t, "input2", "1", (double[]){-2});
   run_it(t);

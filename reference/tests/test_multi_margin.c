@@ -93,6 +93,18 @@ START_TEST(switch_is_exact) {
 }
 END_TEST
 
+/* The square of z and its product with the weight are rounded once together. */
+START_TEST(one_rounding) {
+  const double z = 0x1.0010530d10000p+0;
+  lp_trial *t = run_row("2", (double[]){0, z - 1}, 0, (double[]){0x1.1e2febc000000p+0, 1}, 2, 1);
+  check_same(trial_loss(t, 0), 0x1.1e546c97a8917p-1);
+  trial_free(t);
+  t = run_row("2", (double[]){0, 0x1p-54}, 0, (double[]){3, 1}, 2, 1); /* z is 1 + 2^-54 */
+  check_same(trial_loss(t, 0), 1.5 + 0x1p-52);
+  trial_free(t);
+}
+END_TEST
+
 START_TEST(reductions) {
   const double x[] = {1, 2, 4, 0.5, 0.25, -3};
   const int64_t y[] = {0, 1};
@@ -199,6 +211,9 @@ START_TEST(infinities_and_nan) {
   check_same(trial_loss(t, 0), INFINITY);
   check_same(trial_grad(t, "input", 0), -INFINITY);
   trial_free(t);
+  t = run_row("3", (double[]){0, 0.5, INFINITY}, 0, NULL, 2, 1);
+  check_near(trial_grad(t, "input", 1), 1, 1e-15);
+  trial_free(t);
   t = run_row("2", (double[]){0, 0.5}, 0, NULL, 2, NAN);
   check_same(trial_loss(t, 0), 0.0);
   trial_free(t);
@@ -213,6 +228,9 @@ START_TEST(special_upstream) {
   check_same(trial_grad(t, "input", 0), -INFINITY);
   check_same(trial_grad(t, "input", 1), NAN);
   check_same(trial_grad(t, "input", 2), INFINITY);
+  trial_upstream(t, "1", (double[]){-2});
+  ck_assert_int_eq(trial_run(t), LP_OK);
+  check_same(trial_grad(t, "input", 1), -0.0);
   trial_upstream(t, "1", (double[]){1e-300});
   ck_assert_int_eq(trial_run(t), LP_OK);
   check_near(trial_grad(t, "input", 2), 1e-300 / 3, 1e-315);
@@ -239,6 +257,9 @@ START_TEST(extreme_rows) {
   trial_free(t);
   t = run_row("2", (double[]){-1e200, 1e200}, 0, (double[]){0, 1}, 2, 1);
   check_same(trial_loss(t, 0), 0.0);
+  trial_free(t);
+  t = run_row("3", (double[]){0, -1, 1e200}, 0, NULL, 1, 1);
+  check_near(trial_grad(t, "input", 1), 0, 0);
   trial_free(t);
   t = run_row("2", (double[]){1e300, 0}, 0, NULL, 2, 1);
   check_same(trial_loss(t, 0), 0.0);
@@ -327,6 +348,7 @@ int main(void) {
                                 weights_of_any_sign,
                                 kink_is_strict,
                                 switch_is_exact,
+                                one_rounding,
 
                                 reductions,
                                 gradients_are_derivatives,

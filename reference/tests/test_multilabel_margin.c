@@ -35,6 +35,7 @@ START_TEST(labels_and_terminator) {
   check_row((int64_t[]){-1, 3, 0, 1}, 0.0, (double[]){0, 0, 0, 0}, "no-label");
   check_row((int64_t[]){0, 1, 2, 3}, 0.0, (double[]){0, 0, 0, 0}, "all-labels");
   check_row((int64_t[]){3, 3, -1, 1}, 0.65, (double[]){0.5, 0.5, 0.5, -1.5}, "repeated");
+  check_row((int64_t[]){3, 3, 0, -1}, 1.1, (double[]){-0.5, 0.75, 0.75, -1}, "repeated");
   check_row((int64_t[]){3, -1, -1, -1}, 0.325, (double[]){0.25, 0.25, 0.25, -0.75}, "terminated");
   check_row((int64_t[]){3, 0, 3, 0}, 1.7, (double[]){-1, 1, 1, -1}, "unterminated");
 }
@@ -171,6 +172,9 @@ START_TEST(extreme_rows) {
   lp_trial *t = run_row("3", (double[]){-1e308, 1e308, 1e308}, (int64_t[]){0, -1, -1});
   check_near(trial_loss(t, 0), 4.0 / 3 * 1e308, 1e293);
   check_near(trial_grad(t, "input", 0), -2.0 / 3, 1e-16);
+  trial_free(t);
+  t = run_row("3", (double[]){0, -1, 1e200}, (int64_t[]){0, -1, -1});
+  check_near(trial_grad(t, "input", 1), 0, 0);
   trial_free(t);
   t = run_row("3", (double[]){0, 1e200, -1e200}, (int64_t[]){0, -1, -1});
   check_near(trial_loss(t, 0), 1e200 / 3, 1e185);

@@ -64,6 +64,10 @@ START_TEST(eps_before_the_absolute_value) {
   trial_param(t, "p", 1);
   run_it(t);
   check_near(trial_loss(t, 0), 1 + (0.5 + 1.5) - (0.5 + 0.5), 0);
+  trial_param(t, "eps", -0.25);
+  trial_real(t, "positive", "2", (double[]){1, 1});
+  run_it(t);
+  check_near(trial_loss(t, 0), 1 + (1.25 + 1.25) - (0.25 + 0.25), 0);
   trial_free(t);
 }
 END_TEST
@@ -377,6 +381,10 @@ START_TEST(extreme_components) {
   run_it(t);
   check_near(trial_loss(t, 0), 1e200, 1e185);
   check_grads(t, "positive", (double[]){1, 0, 0}, 3, 0);
+  trial_real(t, "positive", "3", (double[]){2e200, -2e200, 0});
+  run_it(t);
+  check_grads(t, "positive", (double[]){0.5, -0.5, 0}, 3, 0);
+  trial_real(t, "positive", "3", (double[]){2e200, 1e200, 0});
   trial_param(t, "p", 3);
   run_it(t);
   check_near(trial_loss(t, 0), (cbrt(9) - 1) * 1e200, 1e186);
@@ -594,6 +602,13 @@ START_TEST(shared_distances_with_infinities) {
   trial_real(t, "negative", "1 2 1", (double[]){1, 2});
   run_it(t);
   check_same(trial_grad(t, "positive", 1), INFINITY);
+  trial_param(t, "p", -INFINITY);
+  trial_real(t, "positive", "1 1 2", (double[]){3, 2});
+  trial_real(t, "negative", "1 2 2", (double[]){1, INFINITY, INFINITY, 1});
+  run_it(t);
+  check_near(trial_grad(t, "positive", 1), 2, 0);
+  trial_param(t, "p", 0.5);
+  trial_real(t, "positive", "1 1 2", (double[]){INFINITY, 1});
   trial_real(t, "negative", "3 2 2", (double[]){1, 2, INFINITY, 1, 1, 1, 0, 0, 2, 2, 3, 3});
   run_it(t);
   check_same(trial_grad(t, "positive", 1), INFINITY);
