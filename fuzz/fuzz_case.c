@@ -15,10 +15,16 @@ static void demand(int holds, const char *what, const lp_case *c) {
   abort();
 }
 
+static uint64_t bits_of(double x) {
+  uint64_t bits;
+  memcpy(&bits, &x, sizeof bits);
+  return bits;
+}
+
 static int same_bits(const lp_tensor *a, const lp_tensor *b) {
   for (int64_t i = 0; i < a->numel; i++) {
     if (isnan(a->f64[i]) && isnan(b->f64[i])) continue;
-    if (memcmp(&a->f64[i], &b->f64[i], sizeof(double)) != 0) return 0;
+    if (bits_of(a->f64[i]) != bits_of(b->f64[i])) return 0;
   }
   return 1;
 }

@@ -72,8 +72,9 @@ static size_t request_bytes(size_t count, size_t size) {
 
 /* As much again as the arena holds, within bounds. */
 static size_t shared_block_bytes(const lp_arena *arena) {
-  const size_t wanted = arena->used < LP_LEAST_BLOCK_BYTES ? LP_LEAST_BLOCK_BYTES : arena->used;
-  return wanted < LP_MOST_BLOCK_BYTES ? wanted : LP_MOST_BLOCK_BYTES;
+  const size_t least = LP_LEAST_BLOCK_BYTES, most = LP_MOST_BLOCK_BYTES;
+  const size_t wanted = arena->used > least ? arena->used : least;
+  return wanted > most ? most : wanted;
 }
 
 static block *add_block(lp_arena *arena, size_t bytes) {

@@ -150,7 +150,7 @@ lp_status lp_hdf5_fetch_columns(lp_columns *columns, const char *path, lp_reader
                    "no program is known that reads HDF5 in isolation (main must begin with lp_hdf5_serve_reader)");
   }
   int ends[2];
-  pid_t child;
+  pid_t child = -1;
   if (pipe(ends) != 0) return lp_fail(error, LP_IO, "cannot make a pipe: %s", strerror(errno));
   set_close_on_exec(ends[0]);
   set_close_on_exec(ends[1]);

@@ -81,24 +81,37 @@ const char *lp_candidate_name(const lp_candidate *candidate) { return candidate-
 
 bool lp_candidate_is_ours(const lp_candidate *candidate) { return candidate->ours; }
 
+bool lp_candidate_goes_by_id(const lp_candidate *candidate) { return !candidate->ours; }
+
 static const lp_outcome no_answer = {.kind = LP_OUTCOME_UNSUPPORTED, .message = "no answer to this case"};
 
-static const lp_outcome *stored_answer(const lp_candidate *candidate, const char *id) {
-  const lp_suite_entry wanted = {.c.id = id};
+static lp_status stored_answer(const lp_candidate *candidate, lp_outcome *outcome, const lp_case *c, lp_error *error) {
+  const lp_suite_entry wanted = {.c.id = c->id};
   const lp_suite_entry *key = &wanted;
   const lp_suite_entry *const *found =
       bsearch(&key, candidate->by_id, (size_t)candidate->answers.count, sizeof(lp_suite_entry *), compare_ids);
-  return found && (*found)->has_outcome ? &(*found)->outcome : &no_answer;
+  if (found && (*found)->c.loss != c->loss) {
+    return lp_fail(error, LP_INVALID, "it is a question about %s, but %s answers it as %s", c->loss->name,
+                   candidate->name, (*found)->c.loss->name);
+  }
+  *outcome = found && (*found)->has_outcome ? (*found)->outcome : no_answer;
+  return LP_OK;
+}
+
+/* An answer is given in the dtypes of its outputs. */
+static void round_outputs(lp_outcome *outcome) {
+  for (int k = 0; k < outcome->n_outputs; k++) {
+    lp_tensor *t = &outcome->outputs[k].tensor;
+    for (int64_t i = 0; i < t->numel; i++) t->f64[i] = lp_dtype_round(t->dtype, t->f64[i]);
+  }
 }
 
 lp_status lp_candidate_answer(lp_candidate *candidate, lp_outcome *outcome, lp_arena *arena, const lp_case *c,
                               lp_error *error) {
-  if (!candidate->ours) {
-    *outcome = *stored_answer(candidate, c->id);
-    return LP_OK;
-  }
+  if (!candidate->ours) return stored_answer(candidate, outcome, c, error);
   lp_examination e;
   LP_TRY(lp_examine(&e, arena, c, error));
   *outcome = e.reference;
+  round_outputs(outcome);
   return LP_OK;
 }

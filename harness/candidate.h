@@ -1,6 +1,6 @@
 /* The implementation under test, behind one interface.
  *
- *   reference          the built-in double-precision reference
+ *   reference          the built-in double-precision reference, rounded once to the dtype of each output
  *   outcomes:FILE.h5   answers that were computed elsewhere, found by case id */
 #ifndef LP_HARNESS_CANDIDATE_H
 #define LP_HARNESS_CANDIDATE_H
@@ -18,7 +18,11 @@ const char *lp_candidate_name(const lp_candidate *candidate);
 /* True when the candidate is our own reference: a disagreement is then the harness's fault. */
 bool lp_candidate_is_ours(const lp_candidate *candidate);
 
-/* Asks for one case. The outcome's memory comes from the arena. Safe to call from several threads at once. */
+/* True when answers are found by id alone, so that no two questions may share one. */
+bool lp_candidate_goes_by_id(const lp_candidate *candidate);
+
+/* Asks for one case. LP_INVALID: it was answered as a case of another loss. The outcome's memory comes from the arena.
+ * Safe to call from several threads at once. */
 lp_status lp_candidate_answer(lp_candidate *candidate, lp_outcome *outcome, lp_arena *arena, const lp_case *c,
                               lp_error *error) LP_MUST_USE;
 

@@ -179,6 +179,34 @@ static lp_status select_cases(lp_certification *run, const lp_suite *suite, cons
   return LP_OK;
 }
 
+static int by_id(const void *a, const void *b) {
+  const lp_result *const *x = a, *const *y = b;
+  return strcmp((*x)->entry->c.id, (*y)->entry->c.id);
+}
+
+/* Two questions of one id would get one answer. */
+static lp_status check_ids(const lp_certification *run, lp_error *error) {
+  const lp_result **sorted = lp_arena_alloc(run->arena, (size_t)run->n_results + 1, sizeof *sorted);
+  if (!sorted) return lp_fail(error, LP_NO_MEMORY, "out of memory for %d cases", run->n_results);
+  for (int i = 0; i < run->n_results; i++) sorted[i] = &run->results[i];
+  qsort(sorted, (size_t)run->n_results, sizeof *sorted, by_id);
+  for (int i = 1; i < run->n_results; i++) {
+    if (by_id(&sorted[i - 1], &sorted[i]) != 0) continue;
+    return lp_fail(error, LP_INVALID, "two questions are called \"%s\", and answers are found by id",
+                   sorted[i]->entry->c.id);
+  }
+  return LP_OK;
+}
+
+/* An entry that is no question, or an answer to another one: what was given is at fault, not the harness. */
+static lp_status check_questions(const lp_certification *run, lp_error *error) {
+  for (int i = 0; i < run->n_results; i++) {
+    const lp_result *r = &run->results[i];
+    if (r->status == LP_INVALID) return lp_fail(error, LP_INVALID, "case %s: %s", r->entry->c.id, r->message);
+  }
+  return LP_OK;
+}
+
 /* --- adding up ---------------------------------------------------------------------------------------------- */
 
 static void tally(lp_tally *t, const lp_verdict *v, const lp_result *r) {
@@ -228,22 +256,29 @@ static void summarize(lp_certification *run) {
   }
 }
 
-lp_status lp_certify(lp_certification *run, lp_candidate *candidate, const lp_suite *suite, const lp_errata *errata,
-                     const lp_certify_options *options, lp_error *error) {
-  *run = (lp_certification){.candidate = lp_candidate_name(candidate), .ours = lp_candidate_is_ours(candidate)};
-  run->arena = lp_arena_new(0);
-  if (!run->arena) return lp_fail(error, LP_NO_MEMORY, "out of memory");
-  const lp_status status = select_cases(run, suite, options, error);
-  if (status != LP_OK) {
-    lp_certification_clear(run);
-    return status;
-  }
-  work w = {.run = run, .candidate = candidate, .errata = errata, .options = options};
-  pthread_mutex_init(&w.lock, NULL);
-  run_workers(&w, options->jobs);
-  pthread_mutex_destroy(&w.lock);
+static lp_status certify(lp_certification *run, work *w, const lp_suite *suite, lp_error *error) {
+  LP_TRY(select_cases(run, suite, w->options, error));
+  if (lp_candidate_goes_by_id(w->candidate)) LP_TRY(check_ids(run, error));
+  run_workers(w, w->options->jobs);
+  LP_TRY(check_questions(run, error));
   summarize(run);
   return LP_OK;
+}
+
+lp_status lp_certify(lp_certification *run, lp_candidate *candidate, const lp_suite *suite, const lp_errata *errata,
+                     const lp_certify_options *options, lp_error *error) {
+  *run = (lp_certification){.candidate = lp_candidate_name(candidate),
+                            .files = options->files,
+                            .n_files = options->n_files,
+                            .ours = lp_candidate_is_ours(candidate)};
+  run->arena = lp_arena_new(0);
+  if (!run->arena) return lp_fail(error, LP_NO_MEMORY, "out of memory");
+  work w = {.run = run, .candidate = candidate, .errata = errata, .options = options};
+  pthread_mutex_init(&w.lock, NULL);
+  const lp_status status = certify(run, &w, suite, error);
+  pthread_mutex_destroy(&w.lock);
+  if (status != LP_OK) lp_certification_clear(run);
+  return status;
 }
 
 void lp_certification_clear(lp_certification *run) {

@@ -53,6 +53,8 @@ typedef struct lp_loss_summary {
 typedef struct lp_certification {
   lp_arena *arena; /* owns messages and the arrays below */
   const char *candidate;
+  const char *const *files; /* where the cases were read, for replay commands; none: the fixtures */
+  int n_files;
   bool ours;
   lp_result *results;
   int n_results;
@@ -65,16 +67,19 @@ typedef struct lp_certification {
 } lp_certification;
 
 typedef struct lp_certify_options {
-  const char *loss;                                     /* only this loss; NULL: all */
-  const char *suite;                                    /* only ids that begin with SUITE/; NULL: all */
-  const char *id;                                       /* only this case; NULL: all */
+  const char *loss;         /* only this loss; NULL: all */
+  const char *suite;        /* only ids that begin with SUITE/; NULL: all */
+  const char *id;           /* only this case; NULL: all */
+  const char *const *files; /* as in lp_certification */
+  int n_files;
   int jobs;                                             /* threads, at least 1 */
   void (*progress)(void *context, int done, int total); /* NULL: none; called under a lock */
   void *context;
 } lp_certify_options;
 
-/* Runs and judges. The suite, the errata and the candidate must outlive the certification.
- * The results are in the suite's order, whatever the number of jobs. */
+/* Runs and judges. The suite, the errata and the candidate must outlive the certification. LP_INVALID: an entry is no
+ * question (an input is missing), the candidate answers one loss with another, or its answers are found by id and two
+ * questions share one. The results are in the suite's order, whatever the number of jobs. */
 lp_status lp_certify(lp_certification *run, lp_candidate *candidate, const lp_suite *suite, const lp_errata *errata,
                      const lp_certify_options *options, lp_error *error) LP_MUST_USE;
 void lp_certification_clear(lp_certification *run);

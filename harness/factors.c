@@ -136,7 +136,7 @@ static int64_t fixed_elements(const lp_loss *loss, const lp_shape_class *shape) 
   for (int i = 0; i < loss->n_inputs; ++i) {
     int64_t elements = 1;
     for (const char *at = shape->shapes[i]; *at != '\0'; at += strcspn(at, " "), at += *at == ' ') {
-      if (*at >= '0' && *at <= '9') elements *= atoi(at);
+      if (*at >= '0' && *at <= '9') elements *= strtoll(at, NULL, 10);
     }
     if (elements > largest) largest = elements;
   }

@@ -3,6 +3,7 @@
 #include <float.h>
 #include <math.h>
 #include <stdio.h>
+#include <string.h>
 
 typedef enum number_class { FINITE, PLUS_INFINITY, MINUS_INFINITY, NOT_A_NUMBER } number_class;
 
@@ -34,10 +35,17 @@ double lp_ulp(lp_dtype dtype, double x) {
   return fmax(ldexp(2.0 * lp_dtype_unit_roundoff(dtype), exponent - 1), eta);
 }
 
+/* Infinity is what a number beyond the dtype becomes, so the two are the same. */
+static bool both_overflow(lp_dtype dtype, double a, double b) {
+  const double largest = lp_dtype_largest(dtype);
+  return fabs(a) > largest && fabs(b) > largest && (isinf(a) || isinf(b)) && (a > 0) == (b > 0);
+}
+
 /* Compares one element; leaves kind, got, expected, error, budget and ratio in *v. */
 static void compare(lp_verdict *v, lp_dtype dtype, double got, double expected, double scale) {
   const number_class g = classify(got), e = classify(expected);
   *v = (lp_verdict){.kind = LP_VERDICT_PASS, .got = got, .expected = expected, .budget = lp_budget(dtype, scale)};
+  if (both_overflow(dtype, got, expected)) return;
   if (g != e) {
     v->kind = LP_VERDICT_FAIL;
     v->error = v->error_ulp = v->ratio = INFINITY;
@@ -47,12 +55,12 @@ static void compare(lp_verdict *v, lp_dtype dtype, double got, double expected, 
   if (g != FINITE || got == expected) return;
   v->error = fabs(got - expected);
   v->error_ulp = v->error / lp_ulp(dtype, expected);
-  if (!(scale < DBL_MAX)) {
+  if (!(scale < DBL_MAX) && v->error > lp_budget(dtype, fabs(expected))) { /* no scale is below |expected| */
     v->kind = LP_VERDICT_INCONCLUSIVE;
     snprintf(v->reason, sizeof v->reason, "the scale of the error is beyond the range of double");
     return;
   }
-  v->ratio = v->error / v->budget;
+  v->ratio = scale < DBL_MAX ? v->error / v->budget : 0.0;
   if (v->ratio <= 1.0) return;
   v->kind = LP_VERDICT_FAIL;
   snprintf(v->reason, sizeof v->reason, "the error is %.3g times the budget", v->ratio);
@@ -80,22 +88,25 @@ static void be_lenient(lp_verdict *v, unsigned lenience) {
            finite ? "beside a kink: rounding decides the side" : "infinities of both signs meet: their order decides");
 }
 
+static lp_verdict wrong_shape(int input, const lp_tensor *got, const lp_tensor *expected) {
+  lp_verdict v = {.kind = LP_VERDICT_FAIL, .input = input, .index = LP_WHOLE_OUTPUT};
+  char found[64], wanted[64];
+  v.error = v.ratio = v.error_ulp = INFINITY;
+  snprintf(v.reason, sizeof v.reason, "expected shape %s, got %s",
+           lp_tensor_shape_text(wanted, sizeof wanted, expected), lp_tensor_shape_text(found, sizeof found, got));
+  return v;
+}
+
 static lp_verdict judge_output(const lp_output *got, const lp_output *expected, const lp_output *scale,
                                unsigned lenience) {
   const lp_tensor *g = &got->tensor, *e = &expected->tensor;
-  lp_verdict worst = {.kind = LP_VERDICT_PASS, .input = expected->input};
+  const lp_tensor *s = scale && lp_tensor_same_shape(&scale->tensor, e) ? &scale->tensor : NULL;
+  lp_verdict worst = {.kind = LP_VERDICT_PASS, .input = expected->input, .index = LP_WHOLE_OUTPUT};
   bool lenient = false;
-  if (!lp_tensor_same_shape(g, e)) {
-    char found[64], wanted[64];
-    worst.kind = LP_VERDICT_FAIL;
-    worst.error = worst.ratio = worst.error_ulp = INFINITY;
-    snprintf(worst.reason, sizeof worst.reason, "expected shape %s, got %s",
-             lp_tensor_shape_text(wanted, sizeof wanted, e), lp_tensor_shape_text(found, sizeof found, g));
-    return worst;
-  }
+  if (!lp_tensor_same_shape(g, e)) return wrong_shape(expected->input, g, e);
   for (int64_t i = 0; i < e->numel; i++) {
     lp_verdict v;
-    compare(&v, e->dtype, g->f64[i], e->f64[i], scale->tensor.f64[i]);
+    compare(&v, s ? s->dtype : e->dtype, g->f64[i], e->f64[i], s ? s->f64[i] : INFINITY);
     v.input = expected->input;
     v.index = i;
     be_lenient(&v, lenience);
@@ -107,9 +118,20 @@ static lp_verdict judge_output(const lp_output *got, const lp_output *expected, 
 }
 
 static lp_verdict case_verdict(lp_verdict_kind kind, const char *reason) {
-  lp_verdict v = {.kind = kind, .input = LP_OUTPUT_CASE};
+  lp_verdict v = {.kind = kind, .input = LP_OUTPUT_CASE, .index = LP_WHOLE_OUTPUT};
   if (kind == LP_VERDICT_FAIL) v.ratio = INFINITY;
   snprintf(v.reason, sizeof v.reason, "%s", reason);
+  return v;
+}
+
+/* A verdict on acceptance with what the candidate said: a stranger's text, so only what any terminal takes. */
+static lp_verdict refusal(const char *reason, const lp_outcome *candidate) {
+  lp_verdict v = case_verdict(LP_VERDICT_FAIL, reason);
+  const size_t used = strlen(v.reason);
+  if (*candidate->message) snprintf(v.reason + used, sizeof v.reason - used, ": %s", candidate->message);
+  for (char *at = v.reason; *at; at++) {
+    if (*at < ' ' || *at > '~') *at = '?';
+  }
   return v;
 }
 
@@ -118,16 +140,16 @@ static lp_verdict judge_acceptance(const lp_case *c, const lp_outcome *candidate
     case LP_OUTCOME_UNSUPPORTED:
       return case_verdict(LP_VERDICT_UNSUPPORTED, "the candidate does not support it");
     case LP_OUTCOME_CRASHED:
-      return case_verdict(LP_VERDICT_FAIL, "the candidate crashed");
+      return refusal("the candidate crashed", candidate);
     case LP_OUTCOME_TIMED_OUT:
-      return case_verdict(LP_VERDICT_FAIL, "the candidate did not answer in time");
+      return refusal("the candidate did not answer in time", candidate);
     case LP_OUTCOME_OK:
     case LP_OUTCOME_REJECTED:
       break;
   }
   if (candidate->kind == expected->kind || c->expect == LP_EXPECT_EITHER) return case_verdict(LP_VERDICT_PASS, "");
   return candidate->kind == LP_OUTCOME_OK ? case_verdict(LP_VERDICT_FAIL, "accepts what must be rejected")
-                                          : case_verdict(LP_VERDICT_FAIL, "rejects what must be accepted");
+                                          : refusal("rejects what must be accepted", candidate);
 }
 
 static lp_verdict missing_output(int input, const char *reason) {

@@ -57,7 +57,7 @@ static lp_status plan(lp_plan *p, lp_error *error) {
                        name);
     }
   }
-  LP_TRY(lp_plan_broadcast(p, error));
+  LP_TRY(lp_plan_broadcast(p, 1u << INPUT1 | 1u << INPUT2 | 1u << TARGET, error));
   p->scratch = lp_pointwise_scratch(p);
   return LP_OK;
 }

@@ -91,12 +91,14 @@ static int64_t extent_from_end(const lp_tensor *t, int axis) {
   return axis < t->rank ? t->shape[t->rank - 1 - axis] : 1;
 }
 
-static lp_status broadcast_axis(lp_plan *plan, int axis, int64_t *extent, lp_error *error) {
+static bool takes_part(const lp_case *c, unsigned inputs, int i) { return (inputs & (1u << i)) && c->has_input[i]; }
+
+static lp_status broadcast_axis(lp_plan *plan, unsigned inputs, int axis, int64_t *extent, lp_error *error) {
   const lp_case *c = plan->c;
   int owner = -1;
   *extent = 1;
   for (int i = 0; i < c->loss->n_inputs; i++) {
-    if (!c->has_input[i]) continue;
+    if (!takes_part(c, inputs, i)) continue;
     const int64_t e = extent_from_end(&c->inputs[i], axis);
     if (e == 1 || e == *extent) continue;
     if (owner >= 0) {
@@ -121,17 +123,17 @@ static void set_strides(lp_plan *plan, int input) {
   }
 }
 
-lp_status lp_plan_broadcast(lp_plan *plan, lp_error *error) {
+lp_status lp_plan_broadcast(lp_plan *plan, unsigned inputs, lp_error *error) {
   const lp_case *c = plan->c;
   int rank = 0;
   for (int i = 0; i < c->loss->n_inputs; i++) {
-    if (c->has_input[i] && c->inputs[i].rank > rank) rank = c->inputs[i].rank;
+    if (takes_part(c, inputs, i) && c->inputs[i].rank > rank) rank = c->inputs[i].rank;
   }
   int64_t shape[LP_MAX_RANK];
-  for (int axis = 0; axis < rank; axis++) LP_TRY(broadcast_axis(plan, axis, &shape[rank - 1 - axis], error));
+  for (int axis = 0; axis < rank; axis++) LP_TRY(broadcast_axis(plan, inputs, axis, &shape[rank - 1 - axis], error));
   LP_TRY(lp_tensor_init(&plan->term, LP_FLOAT64, rank, shape, error));
   for (int i = 0; i < c->loss->n_inputs; i++) {
-    if (c->has_input[i]) set_strides(plan, i);
+    if (takes_part(c, inputs, i)) set_strides(plan, i);
   }
   return LP_OK;
 }

@@ -31,9 +31,10 @@ lp_status lp_plan_init(lp_plan *plan, const lp_case *c, lp_error *error) LP_MUST
 
 /* Tools for the plan hooks of losses. */
 
-/* Sets plan->term to the broadcast shape of the present inputs, and their strides over it. Rejects with
+/* Sets plan->term to the broadcast shape of the present inputs whose bit is set in `inputs`, and their strides
+ * over it. Rejects with
  * LP_REJECT_SHAPE, naming the two arguments and their shapes, when they do not broadcast. */
-lp_status lp_plan_broadcast(lp_plan *plan, lp_error *error) LP_MUST_USE;
+lp_status lp_plan_broadcast(lp_plan *plan, unsigned inputs, lp_error *error) LP_MUST_USE;
 
 /* Sets plan->term to this shape. */
 void lp_plan_set_term(lp_plan *plan, int rank, const int64_t *shape);

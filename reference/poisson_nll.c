@@ -88,7 +88,7 @@ static lp_status plan(lp_plan *p, lp_error *error) {
                        p->c->loss->inputs[k].name);
     }
   }
-  LP_TRY(lp_plan_broadcast(p, error));
+  LP_TRY(lp_plan_broadcast(p, 1u << INPUT | 1u << TARGET, error));
   p->scratch = lp_pointwise_scratch(p);
   return LP_OK;
 }

@@ -32,7 +32,7 @@ static lp_status check_integers(const lp_plan *plan, lp_integers integers, lp_er
 }
 
 lp_status lp_residual_plan(lp_plan *plan, bool subtracts, lp_integers integers, lp_error *error) {
-  LP_TRY(lp_plan_broadcast(plan, error));
+  LP_TRY(lp_plan_broadcast(plan, 1u << INPUT | 1u << TARGET | 1u << WEIGHT, error));
   LP_TRY(check_weight(plan->c, error));
   if (subtracts) LP_TRY(check_bool(plan->c, error));
   LP_TRY(check_integers(plan, integers, error));

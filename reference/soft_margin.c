@@ -52,7 +52,7 @@ static lp_status plan(lp_plan *p, lp_error *error) {
     return lp_refuse(error, LP_REJECT_DTYPE,
                      "target: expected a floating or integer dtype, got bool, which has no gradient formula");
   }
-  LP_TRY(lp_plan_broadcast(p, error));
+  LP_TRY(lp_plan_broadcast(p, 1u << INPUT | 1u << TARGET, error));
   if (!lp_tensor_same_shape(&p->term, input)) {
     return lp_refuse(error, LP_REJECT_SHAPE, "target of shape %s does not broadcast to input's shape %s",
                      lp_tensor_shape_text(from, sizeof from, target), lp_tensor_shape_text(to, sizeof to, input));

@@ -43,8 +43,9 @@ typedef struct lp_error {
 
 #if defined(__clang_analyzer__) && !defined(LP_STATUS_IMPLEMENTATION)
 /* The static analyzer sees one file at a time: all that it has to know is that a failure is never LP_OK. */
-#define lp_fail(error, status, ...) ((void)(error), (status))
-#define lp_refuse(error, reason, ...) ((void)(error), (void)(reason), LP_REJECTED)
+void lp_use(const char *message, ...);
+#define lp_fail(error, status, ...) ((void)(error), lp_use(__VA_ARGS__), (status))
+#define lp_refuse(error, reason, ...) ((void)(error), (void)(reason), lp_use(__VA_ARGS__), LP_REJECTED)
 #else
 /* Fills *error (which may be NULL) and returns `status`. Messages are cut at LP_MESSAGE_MAX - 1 bytes. */
 lp_status lp_fail(lp_error *error, lp_status status, const char *format, ...) LP_PRINTF(3, 4);

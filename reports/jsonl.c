@@ -65,7 +65,7 @@ static void write_verdict(FILE *out, const lp_result *r, int i) {
   text(out, "loss", r->entry->c.loss->name);
   text(out, "output", v->input == LP_OUTPUT_CASE ? name : lp_output_name(name, r->entry->c.loss, v->input));
   text(out, "verdict", lp_verdict_name(v->kind));
-  if (v->input != LP_OUTPUT_CASE) {
+  if (v->index != LP_WHOLE_OUTPUT) {
     integer(out, "index", v->index);
     number(out, "got", v->got);
     number(out, "expected", v->expected);

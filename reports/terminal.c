@@ -41,7 +41,7 @@ static judgement judge_loss(const lp_loss_summary *s) {
 }
 
 static void print_tally(FILE *out, const lp_tally *t) {
-  if (t->judged == 0) {
+  if (!t->worst) { /* nothing was judged, or nothing but non-finite errors */
     fprintf(out, "  %9s  %6s", "-", "-");
   } else {
     fprintf(out, "  %9.3g  %6.3g", t->worst_ulp, t->worst_ratio);
@@ -97,9 +97,12 @@ static void print_summary(FILE *out, const lp_certification *run, lp_style style
           run->counts[LP_VERDICT_UNSUPPORTED], run->counts[LP_VERDICT_WAIVED]);
   if (run->lenient > 0) fprintf(out, "; %ld gradients at undecided points accepted", run->lenient);
   const lp_tally *worst = worst_tally(run);
-  if (worst) fprintf(out, "; worst %.3f of the budget at %s", worst->worst_ratio, worst->worst->entry->c.id);
+  if (worst) fprintf(out, "; worst %.3g of the budget at %s", worst->worst_ratio, worst->worst->entry->c.id);
   fprintf(out, "; %d losses, %d cases\n", run->n_losses, run->n_results);
-  fprintf(out, "%s%s%s: %s\n", start(style, p), word, stop(style), run->candidate);
+  fprintf(out, "%s%s%s: %s", start(style, p), word, stop(style), run->candidate);
+  const long unsupported = run->counts[LP_VERDICT_UNSUPPORTED]; /* one verdict a case */
+  if (unsupported > 0) fprintf(out, "; %ld of %d cases unanswered or unsupported", unsupported, run->n_results);
+  fputc('\n', out);
 }
 
 void lp_report_table(FILE *out, const lp_certification *run, const lp_suite *suite, lp_style style) {
@@ -123,23 +126,43 @@ static uint64_t bits_of(double x) {
 }
 
 static void print_number(FILE *out, const char *label, double x) {
-  fprintf(out, "  %-9s %-25.17g %-24a 0x%016llx\n", label, x, x, (unsigned long long)bits_of(x));
+  char decimal[40], hexadecimal[40];
+  snprintf(decimal, sizeof decimal, "%.17g", x);
+  snprintf(hexadecimal, sizeof hexadecimal, "%a", x);
+  const char *word = isnan(x) ? "NaN" : x > 0 ? "Infinity" : "-Infinity";
+  fprintf(out, "  %-9s %-25s %-24s 0x%016llx\n", label, isfinite(x) ? decimal : word, isfinite(x) ? hexadecimal : "",
+          (unsigned long long)bits_of(x));
+}
+
+/* A stranger's text on one line, without what would steer the terminal. */
+static void print_line(FILE *out, const char *text) {
+  for (; *text; text++) fputc((unsigned char)*text < ' ' || *text == 0x7F ? '?' : *text, out);
+}
+
+/* In single quotes where the shell would read it otherwise. */
+static void print_word(FILE *out, const char *word) {
+  static const char plain[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_./:=,+-";
+  const bool quote = !*word || word[strspn(word, plain)];
+  if (quote) fputc('\'', out);
+  for (; *word; word++) fprintf(out, *word == '\'' ? "'\\''" : "%c", *word);
+  if (quote) fputc('\'', out);
 }
 
 static const double *element_of(const lp_outcome *outcome, const lp_verdict *v) {
   const lp_output *found = outcome ? lp_outcome_find(outcome, v->input) : NULL;
-  return found && v->index < found->tensor.numel ? &found->tensor.f64[v->index] : NULL;
+  return found && v->index >= 0 && v->index < found->tensor.numel ? &found->tensor.f64[v->index] : NULL;
 }
 
 static void print_witness(FILE *out, const char *name, const lp_outcome *outcome, const lp_verdict *v) {
   if (!outcome) return;
   const double *x = element_of(outcome, v);
-  if (x && v->input != LP_OUTPUT_CASE) {
+  if (x) {
     print_number(out, name, *x);
-  } else {
-    fprintf(out, "  %-9s %s%s%s\n", name, lp_outcome_kind_name(outcome->kind), *outcome->message ? ": " : "",
-            outcome->message);
+    return;
   }
+  fprintf(out, "  %-9s %s%s", name, lp_outcome_kind_name(outcome->kind), *outcome->message ? ": " : "");
+  print_line(out, outcome->message);
+  fputc('\n', out);
 }
 
 static void print_regimes(FILE *out, const lp_result *r) {
@@ -156,12 +179,22 @@ static void print_heading(FILE *out, const lp_result *r, const lp_verdict *v, lp
   const paint p = v->kind == LP_VERDICT_FAIL ? RED : YELLOW;
   fprintf(out, "\n%s%s%s  %s", start(style, p), v->kind == LP_VERDICT_FAIL ? "FAIL" : lp_verdict_name(v->kind),
           stop(style), r->entry->c.id);
-  if (v->input == LP_OUTPUT_CASE) {
-    fprintf(out, "  acceptance\n");
-  } else {
-    fprintf(out, "  %s[%lld]\n", lp_output_name(name, r->entry->c.loss, v->input), (long long)v->index);
-  }
+  fprintf(out, "  %s", v->input == LP_OUTPUT_CASE ? "acceptance" : lp_output_name(name, r->entry->c.loss, v->input));
+  if (v->index != LP_WHOLE_OUTPUT) fprintf(out, "[%lld]", (long long)v->index);
+  fputc('\n', out);
   fprintf(out, "  what      %s\n", v->reason);
+}
+
+static void print_replay(FILE *out, const lp_certification *run, const char *id) {
+  fputs("  replay    lossproof certify ", out);
+  print_word(out, run->candidate);
+  for (int i = 0; i < run->n_files; i++) {
+    fputc(' ', out);
+    print_word(out, run->files[i]);
+  }
+  fputs(" --case ", out);
+  print_word(out, id);
+  fputc('\n', out);
 }
 
 lp_status lp_report_failure(FILE *out, const lp_certification *run, const lp_result *r, int verdict, lp_style style,
@@ -173,10 +206,12 @@ lp_status lp_report_failure(FILE *out, const lp_certification *run, const lp_res
   lp_status status = arena ? lp_examine(&own, arena, c, error) : lp_fail(error, LP_NO_MEMORY, "out of memory");
   if (status != LP_OK) goto done;
   print_heading(out, r, v, style);
-  if (v->input != LP_OUTPUT_CASE) {
+  if (v->index != LP_WHOLE_OUTPUT) {
     print_number(out, "got", v->got);
     print_number(out, "expected", v->expected);
-    fprintf(out, "  error     %.3g ulp, %.3g times the budget of %.3g\n", v->error_ulp, v->ratio, v->budget);
+    if (isfinite(v->error)) {
+      fprintf(out, "  error     %.3g ulp, %.3g times the budget of %.3g\n", v->error_ulp, v->ratio, v->budget);
+    }
   }
   print_witness(out, "reference", &own.reference, v);
   print_witness(out, "fixture", r->entry->has_outcome ? &r->entry->outcome : NULL, v);
@@ -184,7 +219,7 @@ lp_status lp_report_failure(FILE *out, const lp_certification *run, const lp_res
   print_regimes(out, r);
   if (r->errata[verdict]) fprintf(out, "  erratum   %s: %s\n", r->errata[verdict]->name, r->errata[verdict]->summary);
   if (*c->hunts) fprintf(out, "  why       %s\n", c->hunts);
-  fprintf(out, "  replay    lossproof certify %s --case %s\n", run->candidate, c->id);
+  print_replay(out, run, c->id);
 done:
   lp_arena_free(arena);
   return status;

@@ -79,5 +79,7 @@ int lp_verb_certify(int argc, char **argv) {
     if (!loss) return LP_EXIT_USAGE;
     o.run.loss = loss->name;
   }
+  o.run.files = words + 1;
+  o.run.n_files = n - 1;
   return open_and_certify(words[0], words + 1, n - 1, &o);
 }

@@ -1,4 +1,5 @@
 /* explain LOSS|CASE: what a loss is, or what is right at a case, and why it is there. */
+#include <math.h>
 #include <string.h>
 
 #include "golden/errata.h"
@@ -111,7 +112,9 @@ static lp_status explain_case(const lp_suite_entry *entry, const lp_errata *erra
   explain_settings(c);
   if (e.reference.kind == LP_OUTCOME_OK) {
     for (int k = 0; k < e.reference.n_outputs; k++) explain_output(entry, &e, k, errata);
-    printf("\nbudget  %d u scale + %d eta, u = 2^-53, eta = 2^-1074 (provisional)\n", LP_BUDGET_K, LP_BUDGET_K);
+    const lp_dtype dtype = e.reference.outputs[0].tensor.dtype;
+    printf("\nbudget  %d u scale + %d eta, u = 2^%d, eta = 2^%d of %s (provisional)\n", LP_BUDGET_K, LP_BUDGET_K,
+           ilogb(lp_dtype_unit_roundoff(dtype)), ilogb(lp_dtype_smallest_subnormal(dtype)), lp_dtype_name(dtype));
     explain_regimes(c, &e);
   } else {
     printf("\nrefused  %s\n  reference  %s\n", lp_reject_name(e.reject), e.reference.message);

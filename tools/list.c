@@ -245,6 +245,7 @@ int lp_verb_list(int argc, char **argv) {
   const char *words[LP_EACH_MAX];
   int n, exit_code;
   if (lp_cli_parse(&command, argc, argv, words, &n, &exit_code) == LP_CLI_STOP) return exit_code;
+  if (n > 0 && !coverage) return lp_cli_complain("list: \"%s\": files are only measured with --coverage", words[0]);
   if (coverage) return print_coverage(words, n);
   return json ? print_json() : print_table();
 }

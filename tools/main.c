@@ -48,7 +48,7 @@ int main(int argc, char **argv) {
   if (lp_hdf5_serve_reader(&exit_status, argc, argv)) return exit_status; /* a child that reads one HDF5 file */
   if (argc < 2) {
     print_usage(stdout);
-    return LP_EXIT_CONFORMS;
+    return flush(LP_EXIT_CONFORMS);
   }
   if (is_any(argv[1], "--help", "help")) {
     print_usage(stdout);

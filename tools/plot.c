@@ -1,4 +1,5 @@
 /* plot LOSS...: loss and gradient of pointwise losses against their first input, drawn by gnuplot. */
+#include <errno.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -138,6 +139,9 @@ static void write_script(FILE *plot, const curve *curves, int n, const char *ter
 }
 
 static int draw(const curve *curves, int n, const char *terminal, const char *path) {
+  FILE *file = fopen(path, "wb"); /* gnuplot, when it cannot, draws to standard output instead */
+  if (!file) return lp_cli_complain("plot: %s: %s", path, strerror(errno));
+  fclose(file);
   FILE *plot = popen("gnuplot", "w");
   if (!plot) return lp_cli_complain("plot: gnuplot could not be started (Debian package gnuplot-nox)");
   write_script(plot, curves, n, terminal, path);

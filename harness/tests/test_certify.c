@@ -262,6 +262,82 @@ START_TEST(jobs_change_nothing) {
 }
 END_TEST
 
+static lp_status certify_status(scene *s, lp_error *error) {
+  char description[96];
+  snprintf(description, sizeof description, "outcomes:%s", s->answers);
+  ck_assert_int_eq(lp_candidate_open(&s->candidate, description, error), LP_OK);
+  return lp_certify(&s->run, s->candidate, &s->suite, s->errata, &s->options, error);
+}
+
+START_TEST(two_questions_of_one_id_are_refused) {
+  scene s;
+  lp_error error = {0};
+  set_up(&s, no_errata);
+  add_fixtures(&s);
+  answers_with_first_loss(&s, 7.0 / 3.0);
+  s.suite.entries[2].c.id = s.suite.entries[0].c.id;
+  ck_assert_int_eq(certify_status(&s, &error), LP_INVALID);
+  ck_assert_str_eq(error.message, "two questions are called \"t/l1/a\", and answers are found by id");
+  tear_down(&s);
+}
+END_TEST
+
+START_TEST(an_answer_of_another_loss_is_refused) {
+  scene s;
+  lp_error error = {0};
+  set_up(&s, no_errata);
+  add_fixtures(&s);
+  answers_with_first_loss(&s, 7.0 / 3.0);
+  s.suite.entries[0].c.loss = lp_registry_find("mse");
+  ck_assert_int_eq(certify_status(&s, &error), LP_INVALID);
+  ck_assert_ptr_nonnull(strstr(error.message, "case t/l1/a: it is a question about mse, but outcomes:"));
+  ck_assert_ptr_nonnull(strstr(error.message, "answers it as l1"));
+  tear_down(&s);
+}
+END_TEST
+
+/* What is no question is the fault of whoever gave it, not of the harness. */
+START_TEST(a_question_without_its_inputs_is_refused) {
+  scene s;
+  lp_error error = {0};
+  set_up(&s, no_errata);
+  s.suite.entries[1].c.has_input[0] = false;
+  ck_assert_int_eq(lp_candidate_open(&s.candidate, "reference", &error), LP_OK);
+  ck_assert_int_eq(lp_certify(&s.run, s.candidate, &s.suite, s.errata, &s.options, &error), LP_INVALID);
+  ck_assert_ptr_nonnull(strstr(error.message, "case t/l1/b: "));
+  tear_down(&s);
+}
+END_TEST
+
+/* A fixture that accepts what the reference rejects, or that has another shape, is seen and nothing else breaks. */
+START_TEST(a_fixture_may_contradict_the_reference_in_any_way) {
+  scene s;
+  set_up(&s, no_errata);
+  add_fixtures(&s);
+  s.suite.entries[1].outcome = s.suite.entries[0].outcome; /* three outputs where the reference rejects */
+  s.suite.entries[0].outcome = s.suite.entries[2].outcome; /* 0-d gradients where they have three elements */
+  answers_with_first_loss(&s, 7.0);
+  certify_answers(&s);
+  ck_assert_int_eq(lp_certification_exit_code(&s.run), 3);
+  ck_assert_int_eq(s.run.results[1].alone[0], LP_ALONE_REFERENCE);
+  tear_down(&s);
+}
+END_TEST
+
+START_TEST(the_reference_answers_in_the_dtype_of_the_case) {
+  scene s;
+  lp_error error = {0};
+  lp_outcome answer;
+  set_up(&s, no_errata);
+  lp_case *c = &s.suite.entries[0].c;
+  ck_assert_int_eq(lp_candidate_open(&s.candidate, "reference", &error), LP_OK);
+  c->inputs[0].dtype = c->inputs[1].dtype = LP_FLOAT16;
+  ck_assert_int_eq(lp_candidate_answer(s.candidate, &answer, s.suite.arena, c, &error), LP_OK);
+  check_same(*lp_outcome_loss(&answer), lp_dtype_round(LP_FLOAT16, 7.0 / 3.0));
+  tear_down(&s);
+}
+END_TEST
+
 START_TEST(exit_codes_have_their_precedence) {
   lp_certification run = {.n_results = 1};
   ck_assert_int_eq(lp_certification_exit_code(&run), 4);
@@ -298,6 +374,11 @@ int main(void) {
                                 an_unanswered_suite_is_vacuous,
                                 cases_are_selected,
                                 jobs_change_nothing,
+                                two_questions_of_one_id_are_refused,
+                                an_answer_of_another_loss_is_refused,
+                                a_question_without_its_inputs_is_refused,
+                                a_fixture_may_contradict_the_reference_in_any_way,
+                                the_reference_answers_in_the_dtype_of_the_case,
                                 exit_codes_have_their_precedence,
                                 candidates_that_are_not_there};
   return run_tests("certify", tests, sizeof tests / sizeof tests[0]);

@@ -153,6 +153,81 @@ START_TEST(an_infinite_scale_decides_nothing) {
 }
 END_TEST
 
+/* A scale is never below |expected|, so what is inside that budget passes under any scale. */
+START_TEST(an_infinite_scale_decides_what_the_value_alone_decides) {
+  bench b;
+  set_up(&b);
+  b.t->scale.outputs[0].tensor.f64[1] = NAN;
+  b.got[0][1] = 3.0 + 4 * lp_ulp(LP_FLOAT64, 3.0);
+  judge(&b, 0);
+  ck_assert_int_eq(of(&b, LP_OUTPUT_LOSS)->kind, LP_VERDICT_PASS);
+  b.got[0][1] = 3.0 + 64 * lp_ulp(LP_FLOAT64, 3.0);
+  judge(&b, 0);
+  ck_assert_int_eq(of(&b, LP_OUTPUT_LOSS)->kind, LP_VERDICT_INCONCLUSIVE);
+  trial_free(b.t);
+}
+END_TEST
+
+static lp_verdict_kind in_dtype(lp_dtype dtype, double got, double expected) {
+  bench b;
+  set_up(&b);
+  b.t->scale.outputs[0].tensor.dtype = dtype;
+  b.t->scale.outputs[0].tensor.f64[1] = fabs(expected);
+  b.got[0][1] = got;
+  lp_outcome_loss(&b.t->outcome)[1] = expected;
+  judge(&b, 0);
+  const lp_verdict_kind kind = of(&b, LP_OUTPUT_LOSS)->kind;
+  trial_free(b.t);
+  return kind;
+}
+
+START_TEST(beyond_the_dtype_s_largest_infinity_is_right) {
+  const lp_dtype dtypes[] = {LP_FLOAT32, LP_FLOAT16, LP_BFLOAT16};
+  for (int k = 0; k < 3; k++) {
+    const lp_dtype d = dtypes[k];
+    const double largest = lp_dtype_largest(d), beyond = 4.0 * largest;
+    ck_assert_int_eq(in_dtype(d, INFINITY, beyond), LP_VERDICT_PASS);
+    ck_assert_int_eq(in_dtype(d, beyond, INFINITY), LP_VERDICT_PASS); /* the reference against a fixture */
+    ck_assert_int_eq(in_dtype(d, beyond, beyond), LP_VERDICT_PASS);
+    ck_assert_int_eq(in_dtype(d, -INFINITY, -beyond), LP_VERDICT_PASS);
+    ck_assert_int_eq(in_dtype(d, -INFINITY, beyond), LP_VERDICT_FAIL);
+    ck_assert_int_eq(in_dtype(d, NAN, beyond), LP_VERDICT_FAIL);
+    ck_assert_int_eq(in_dtype(d, largest, beyond), LP_VERDICT_FAIL);
+    ck_assert_int_eq(in_dtype(d, INFINITY, largest), LP_VERDICT_FAIL);
+    ck_assert_int_eq(in_dtype(d, INFINITY, 1.0), LP_VERDICT_FAIL);
+  }
+  ck_assert_int_eq(in_dtype(LP_FLOAT64, INFINITY, 1e300), LP_VERDICT_FAIL);
+}
+END_TEST
+
+/* A fixture that contradicts the reference has no scale, or one of another shape. */
+START_TEST(without_a_scale_only_equality_passes) {
+  for (int way = 0; way < 2; way++) {
+    bench b;
+    set_up(&b);
+    if (way == 0) b.t->scale.n_outputs = 0;
+    if (way == 1) b.t->scale.outputs[0].tensor.shape[0] = 1;
+    judge(&b, 0);
+    ck_assert_int_eq(of(&b, LP_OUTPUT_LOSS)->kind, LP_VERDICT_PASS);
+    b.got[0][2] += 1.0;
+    judge(&b, 0);
+    ck_assert_int_eq(of(&b, LP_OUTPUT_LOSS)->kind, LP_VERDICT_INCONCLUSIVE);
+    trial_free(b.t);
+  }
+}
+END_TEST
+
+START_TEST(a_refusal_is_quoted_on_one_line) {
+  bench b;
+  set_up(&b);
+  b.candidate.kind = LP_OUTCOME_REJECTED;
+  b.candidate.message = "no\n\033[31mway \xff";
+  judge(&b, 0);
+  ck_assert_str_eq(b.verdicts[0].reason, "rejects what must be accepted: no??[31mway ?");
+  trial_free(b.t);
+}
+END_TEST
+
 START_TEST(outputs_must_be_the_same_set_of_the_same_shape) {
   bench b;
   set_up(&b);
@@ -169,6 +244,7 @@ START_TEST(outputs_must_be_the_same_set_of_the_same_shape) {
   judge(&b, 0);
   ck_assert_int_eq(of(&b, LP_OUTPUT_LOSS)->kind, LP_VERDICT_FAIL);
   ck_assert_ptr_nonnull(strstr(of(&b, LP_OUTPUT_LOSS)->reason, "expected shape (3), got (2)"));
+  ck_assert_int_eq(of(&b, LP_OUTPUT_LOSS)->index, LP_WHOLE_OUTPUT);
   trial_free(b.t);
 }
 END_TEST
@@ -235,6 +311,10 @@ int main(void) {
                                 gradients_are_judged_apart_from_the_value,
                                 undecided_gradients_are_accepted_and_counted_values_are_not,
                                 an_infinite_scale_decides_nothing,
+                                an_infinite_scale_decides_what_the_value_alone_decides,
+                                beyond_the_dtype_s_largest_infinity_is_right,
+                                without_a_scale_only_equality_passes,
+                                a_refusal_is_quoted_on_one_line,
                                 outputs_must_be_the_same_set_of_the_same_shape,
                                 acceptance_is_judged,
                                 ulps_are_the_spacing_of_the_format,

@@ -56,7 +56,7 @@ static const lp_value_class toy_values[TOY_VALUES] = {{"ordinary", true, false, 
 
 static lp_status toy_plan(lp_plan *plan, lp_error *error) {
   const lp_case *const c = plan->c;
-  LP_TRY(lp_plan_broadcast(plan, error));
+  LP_TRY(lp_plan_broadcast(plan, 1u << TOY_INPUT | 1u << TOY_TARGET | 1u << TOY_WEIGHT, error));
   if (!(c->params[0] >= 0.0)) return lp_refuse(error, LP_REJECT_PARAMETER, "beta: expected a number >= 0");
   for (int64_t i = 0; i < c->inputs[TOY_LABEL].numel; ++i) {
     const int64_t label = c->inputs[TOY_LABEL].i64[i];

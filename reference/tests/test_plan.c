@@ -53,6 +53,17 @@ START_TEST(strides_are_zero_where_broadcast) {
 }
 END_TEST
 
+/* An input that the caller leaves out of the mask has no say, whatever its shape. */
+START_TEST(only_the_chosen_inputs_broadcast) {
+  lp_trial *t = l1("2 3", "7");
+  lp_plan plan = {.c = &t->c};
+  ck_assert_int_eq(lp_plan_broadcast(&plan, 1u << 0, &t->error), LP_OK);
+  ck_assert_int_eq(plan.term.numel, 6);
+  ck_assert_int_eq(lp_plan_broadcast(&plan, 1u << 0 | 1u << 1, &t->error), LP_REJECTED);
+  trial_free(t);
+}
+END_TEST
+
 START_TEST(a_huge_broadcast_meets_the_ceiling) {
   lp_trial *t = trial_new("l1");
   trial_real(t, "input", "100000 1", NULL);
@@ -156,10 +167,16 @@ START_TEST(outputs_follow_the_inputs) {
 END_TEST
 
 int main(void) {
-  const TTest *const tests[] = {shapes_broadcast_as_numpy,        other_shapes_are_refused,
-                                strides_are_zero_where_broadcast, a_huge_broadcast_meets_the_ceiling,
-                                a_missing_input_is_no_case,       dtypes_are_checked_by_kind,
-                                reductions_are_checked,           the_upstream_gradient_has_the_shape_of_the_loss,
-                                mixed_dtypes_promote_as_pytorch,  outputs_follow_the_inputs};
+  const TTest *const tests[] = {shapes_broadcast_as_numpy,
+                                other_shapes_are_refused,
+                                strides_are_zero_where_broadcast,
+                                only_the_chosen_inputs_broadcast,
+                                a_huge_broadcast_meets_the_ceiling,
+                                a_missing_input_is_no_case,
+                                dtypes_are_checked_by_kind,
+                                reductions_are_checked,
+                                the_upstream_gradient_has_the_shape_of_the_loss,
+                                mixed_dtypes_promote_as_pytorch,
+                                outputs_follow_the_inputs};
   return run_tests("plan", tests, sizeof tests / sizeof tests[0]);
 }

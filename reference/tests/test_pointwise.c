@@ -87,7 +87,7 @@ static const lp_pointwise tables[N_TABLES] = {
 static const lp_pointwise *table_of(const lp_plan *p) { return &tables[(int)p->c->params[TABLE]]; }
 
 static lp_status plan(lp_plan *p, lp_error *error) {
-  LP_TRY(lp_plan_broadcast(p, error));
+  LP_TRY(lp_plan_broadcast(p, 1u << A | 1u << B | 1u << K | 1u << W, error));
   p->scratch = lp_pointwise_scratch(p);
   return LP_OK;
 }
