@@ -28,6 +28,7 @@ int lp_loss_param_index(const lp_loss *loss, const char *name) {
 
 lp_reduction lp_reduction_from_name(const char *word) {
   int i = 0;
+  if (strcmp(word, LP_ELEMENTWISE_MEAN) == 0) return LP_REDUCTION_MEAN;
   while (i < LP_REDUCTION_UNKNOWN && strcmp(reduction_names[i], word) != 0) i++;
   return (lp_reduction)i;
 }

@@ -33,7 +33,10 @@ void lp_case_init(lp_case *c, const lp_loss *loss);
 int lp_loss_input_index(const lp_loss *loss, const char *name);
 int lp_loss_param_index(const lp_loss *loss, const char *name);
 
-/* LP_REDUCTION_UNKNOWN for any word that is not one of the four. Does not ask whether a loss takes it. */
+/* The mean's deprecated name, which most losses of PyTorch still take (lp_plan_refuse_elementwise_mean: the others). */
+#define LP_ELEMENTWISE_MEAN "elementwise_mean"
+
+/* LP_REDUCTION_UNKNOWN for any word that is not one of the five. Does not ask whether a loss takes it. */
 lp_reduction lp_reduction_from_name(const char *word);
 const char *lp_reduction_name(lp_reduction reduction);
 

@@ -151,7 +151,11 @@ static bool norm_p(lp_distance *v, double p, double eps) {
   return true;
 }
 
-bool lp_distance_plain(lp_distance *v, double p, double eps) {
+/* The norm of one component is its size whatever p, and as p = 1 it is exact. */
+static double effective(const lp_distance *v, double p) { return v->n == 1 && p != 0.0 && !isnan(p) ? 1.0 : p; }
+
+bool lp_distance_plain(lp_distance *v, double order, double eps) {
+  const double p = effective(v, order);
   if (p == 2.0) return norm_2(v, eps);
   if (p == 1.0) return norm_1(v, eps);
   if (p == 0.0) return norm_0(v, eps);
@@ -172,7 +176,8 @@ void lp_distance_no_slopes(lp_distance *v) {
   for (int64_t i = 0; i < v->n; i++) v->w_copy[i] = 0.0;
 }
 
-void lp_distance_plain_slopes(lp_distance *v, double p) {
+void lp_distance_plain_slopes(lp_distance *v, double order) {
+  const double p = effective(v, order);
   v->w = p == 2.0 ? v->d : v->w_copy;
   if (p == 1.0) signs(v->w_copy, v->d, v->n);
   if (isinf(p)) signs_of(v->w_copy, v->d, v->norm.high, v->n);
@@ -248,12 +253,13 @@ static lp_big big_norm(const lp_distance *v, double p, double eps) {
 }
 
 void lp_distance_big(lp_distance *v, double p, double eps) {
-  v->big = big_norm(v, p, eps);
+  v->big = big_norm(v, effective(v, p), eps);
   v->norm = lp_whole(lp_big_get(v->big));
   for (int64_t i = 0; i < v->n; i++) v->d[i] = lp_big_get(big_difference(v, i, eps));
 }
 
-lp_big lp_distance_big_slope(const lp_distance *v, double p, double eps, int64_t i) {
+lp_big lp_distance_big_slope(const lp_distance *v, double order, double eps, int64_t i) {
+  const double p = effective(v, order);
   const lp_big d = big_difference(v, i, eps), sign = lp_big_of((d.high > 0.0) - (d.high < 0.0));
   if (d.high == 0.0 || v->big.high == 0.0 || p == 0.0) return lp_big_of(0.0);
   if (p == 1.0) return sign;

@@ -44,6 +44,7 @@ static const lp_rule rules[] = {
 
 static lp_status plan(lp_plan *p, lp_error *error) {
   const lp_integers integers = p->c->has_input[WEIGHT] ? LP_INTEGERS_ALWAYS : LP_INTEGERS_UNLESS_MEAN;
+  if (p->c->has_input[WEIGHT]) LP_TRY(lp_plan_refuse_elementwise_mean(p, error));
   return lp_residual_plan(p, true, integers, error);
 }
 

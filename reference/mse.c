@@ -42,6 +42,7 @@ static const lp_rule rules[] = {
 
 static lp_status plan(lp_plan *p, lp_error *error) {
   const bool weighted = p->c->has_input[WEIGHT];
+  if (weighted) LP_TRY(lp_plan_refuse_elementwise_mean(p, error));
   return lp_residual_plan(p, weighted, weighted ? LP_INTEGERS_ALWAYS : LP_INTEGERS_NEVER, error);
 }
 

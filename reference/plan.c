@@ -2,6 +2,7 @@
 #include "reference/plan.h"
 
 #include <stdio.h>
+#include <string.h>
 
 enum { SHAPE_TEXT = 96 };
 
@@ -30,6 +31,12 @@ static lp_status check_reduction(const lp_case *c, lp_error *error) {
   if (c->reduction != LP_REDUCTION_UNKNOWN && (c->loss->reductions & (1u << c->reduction))) return LP_OK;
   return lp_refuse(error, LP_REJECT_REDUCTION, "reduction: expected none, mean%s or sum, got \"%s\"",
                    c->loss->reductions & LP_CAN_BATCHMEAN ? ", batchmean" : "", c->reduction_word);
+}
+
+lp_status lp_plan_refuse_elementwise_mean(const lp_plan *plan, lp_error *error) {
+  if (strcmp(plan->c->reduction_word, LP_ELEMENTWISE_MEAN) != 0) return LP_OK;
+  return lp_refuse(error, LP_REJECT_REDUCTION, "reduction: expected none, mean or sum here, got \"%s\"",
+                   plan->c->reduction_word);
 }
 
 static bool reduced(const lp_case *c) { return c->reduction != LP_REDUCTION_NONE; }

@@ -36,6 +36,9 @@ lp_status lp_plan_init(lp_plan *plan, const lp_case *c, lp_error *error) LP_MUST
  * LP_REJECT_SHAPE, naming the two arguments and their shapes, when they do not broadcast. */
 lp_status lp_plan_broadcast(lp_plan *plan, unsigned inputs, lp_error *error) LP_MUST_USE;
 
+/* For the losses that check the word themselves, before PyTorch's table of old names. */
+lp_status lp_plan_refuse_elementwise_mean(const lp_plan *plan, lp_error *error) LP_MUST_USE;
+
 /* Sets plan->term to this shape. */
 void lp_plan_set_term(lp_plan *plan, int rank, const int64_t *shape);
 

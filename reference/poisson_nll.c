@@ -82,6 +82,7 @@ static bool subtracts_bool(const lp_case *c, int input) {
 }
 
 static lp_status plan(lp_plan *p, lp_error *error) {
+  LP_TRY(lp_plan_refuse_elementwise_mean(p, error));
   for (int k = 0; k < N_INPUTS; k++) {
     if (subtracts_bool(p->c, k)) {
       return lp_refuse(error, LP_REJECT_DTYPE, "%s: expected a floating or integer dtype with these options, got bool",

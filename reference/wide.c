@@ -1,5 +1,7 @@
 #include "reference/wide.h"
 
+#include <float.h>
+
 /* 512 log 2, to 107 bits. */
 static const lp_pair step = {0x1.62e42fefa39efp+8, 0x1.abc9e3b39803fp-47};
 
@@ -20,7 +22,9 @@ lp_wide lp_wide_exp_far(double x, double x_low) {
   return lp_wide_normal(lp_wide_exp_near(r.high, r.low), level);
 }
 
+/* The level of exp(DBL_MAX) is rounded up: its steps overflow, although its logarithm does not. */
 lp_pair lp_wide_log(lp_wide a) {
+  if (fabs(a.level) == nearbyint(DBL_MAX / step.high)) return (lp_pair){copysign(DBL_MAX, a.level), 0.0};
   const lp_pair whole = steps(a.level);
   return isfinite(whole.high) ? lp_pair_sum(whole, lp_log_pair(a.m)) : whole;
 }

@@ -241,6 +241,7 @@ static const struct {
     {"\"reduction\": \"none\"", LP_REDUCTION_NONE, "none"},
     {"\"reduction\": \"batchmean\"", LP_REDUCTION_BATCHMEAN, "batchmean"},
     {"\"reduction\": \"Mean\"", LP_REDUCTION_UNKNOWN, "Mean"},
+    {"\"reduction\": \"elementwise_mean\"", LP_REDUCTION_MEAN, "elementwise_mean"},
     {"\"reduction\": \"\"", LP_REDUCTION_UNKNOWN, ""},
     {"\"size_average\": false", LP_REDUCTION_SUM, "sum"},
     {"\"size_average\": true, \"reduction\": \"sum\"", LP_REDUCTION_MEAN, "mean"},

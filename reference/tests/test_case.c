@@ -26,6 +26,7 @@ START_TEST(reduction_words) {
     ck_assert_int_eq(lp_reduction_from_name(lp_reduction_name((lp_reduction)r)), r);
   }
   ck_assert_int_eq(lp_reduction_from_name("average"), LP_REDUCTION_UNKNOWN);
+  ck_assert_int_eq(lp_reduction_from_name("elementwise_mean"), LP_REDUCTION_MEAN);
 }
 END_TEST
 

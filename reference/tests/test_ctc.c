@@ -570,6 +570,10 @@ START_TEST(logarithms_near_the_largest_double) {
   check_same(trial_loss(t, 0), 1.7e308);
   check_same(trial_grad(t, "log_probs", 1), -1.0);
   trial_free(t);
+  t = sequence("2 1", (const double[]){DBL_MAX, -1.0}, 2, 0, NULL);
+  run_ok(t);
+  check_same(trial_loss(t, 0), -DBL_MAX);
+  trial_free(t);
   t = sequence("2 2", (const double[]){-1.0, -1.7e308, -2.0, -1.7e308}, 2, 2, (const int64_t[]){1, 0});
   run_ok(t);
   check_near(trial_loss(t, 0) / 1.7e308, 1.0, 1e-15);

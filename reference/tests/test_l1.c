@@ -345,12 +345,29 @@ START_TEST(drawing) {
 }
 END_TEST
 
+/* PyTorch's l1_loss and mse_loss compare the word themselves where there are weights. */
+START_TEST(elementwise_mean_without_weights_only) {
+  static const double x[] = {1.0, 2.0};
+  lp_trial *t = trial_new("l1");
+  trial_real(t, "input", "2", x);
+  trial_real(t, "target", "2", NULL);
+  trial_reduction(t, "elementwise_mean");
+  ck_assert_int_eq(trial_run(t), LP_OK);
+  check_same(trial_loss(t, 0), 1.5);
+  trial_real(t, "weight", "2", x);
+  ck_assert_int_eq(trial_run(t), LP_REJECTED);
+  check_refused(t, LP_REJECT_REDUCTION, "got \"elementwise_mean\"");
+  trial_free(t);
+}
+END_TEST
+
 int main(void) {
   const TTest *const tests[] = {both_signs_and_ties,
                                 non_finite_numbers_follow_pytorch,
                                 an_infinite_upstream_gradient_at_a_tie_is_nan,
                                 reductions,
                                 weighted_reductions,
+                                elementwise_mean_without_weights_only,
                                 a_larger_target_does_not_repeat_the_weights,
                                 weights_that_cancel,
                                 empty_and_0_d,

@@ -328,6 +328,22 @@ START_TEST(drawing) {
 }
 END_TEST
 
+/* PyTorch's l1_loss and mse_loss compare the word themselves where there are weights. */
+START_TEST(elementwise_mean_without_weights_only) {
+  static const double x[] = {1.0, 2.0};
+  lp_trial *t = trial_new("mse");
+  trial_real(t, "input", "2", x);
+  trial_real(t, "target", "2", NULL);
+  trial_reduction(t, "elementwise_mean");
+  ck_assert_int_eq(trial_run(t), LP_OK);
+  check_same(trial_loss(t, 0), 2.5);
+  trial_real(t, "weight", "2", x);
+  ck_assert_int_eq(trial_run(t), LP_REJECTED);
+  check_refused(t, LP_REJECT_REDUCTION, "got \"elementwise_mean\"");
+  trial_free(t);
+}
+END_TEST
+
 int main(void) {
   const TTest *const tests[] = {values_and_gradients,
                                 zeros_keep_pytorchs_sign,
@@ -335,6 +351,7 @@ int main(void) {
                                 zero_times_infinity_is_nan,
                                 reductions,
                                 weighted_reductions,
+                                elementwise_mean_without_weights_only,
                                 weights_that_cancel,
                                 empty_and_0_d,
                                 extra_axes_broadcast,

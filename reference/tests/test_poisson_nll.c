@@ -268,6 +268,9 @@ START_TEST(rejections) {
   trial_real(t, "target", "3", NULL);
   trial_run(t);
   check_refused(t, LP_REJECT_REDUCTION, "batchmean");
+  trial_reduction(t, "elementwise_mean");
+  trial_run(t);
+  check_refused(t, LP_REJECT_REDUCTION, "elementwise_mean");
   trial_reduction(t, "sum");
   trial_real(t, "target", "2", NULL);
   trial_run(t);

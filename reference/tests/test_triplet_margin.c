@@ -31,6 +31,54 @@ typedef struct norm_case {
   const char *regime;
 } norm_case;
 
+/* margin + 1.500001 - 2.500001 = 0 exactly: one component is decided exactly whatever p, and the gradient passes. */
+START_TEST(one_component_meets_the_kink_exactly) {
+  const double orders[] = {2.0, 3.0, 0.5, INFINITY, -INFINITY, -1.0};
+  for (size_t i = 0; i < sizeof orders / sizeof orders[0]; i++) {
+    lp_trial *t = trial_new("triplet_margin");
+    trial_param(t, "p", orders[i]);
+    trial_real(t, "anchor", "1", (double[]){0.5});
+    trial_real(t, "positive", "1", (double[]){-1.0});
+    trial_real(t, "negative", "1", (double[]){-2.0});
+    ck_assert_int_eq(trial_run(t), LP_OK);
+    check_same(trial_loss(t, 0), 0.0);
+    check_same(trial_grad(t, "positive", 0), -1.0);
+    check_same(trial_grad(t, "negative", 0), 1.0);
+    trial_param(t, "p", 0.0); /* counts: 1 + 1 - 1 */
+    ck_assert_int_eq(trial_run(t), LP_OK);
+    check_same(trial_loss(t, 0), 1.0);
+    check_near(trial_grad(t, "positive", 0), 0.0, 0.0);
+    trial_free(t);
+  }
+}
+END_TEST
+
+/* Near distance of (a, 0) to the origin for a beyond what plain arithmetic takes, far distance 5 of (3, 4) for p = 2.
+ */
+static double loss_beyond_plain(double p, double a) {
+  lp_trial *t = trial_new("triplet_margin");
+  trial_param(t, "p", p);
+  trial_param(t, "eps", 0.0);
+  trial_param(t, "margin", 10.0);
+  trial_real(t, "anchor", "2", (double[]){0.0, 0.0});
+  trial_real(t, "positive", "2", (double[]){a, 0.0});
+  trial_real(t, "negative", "2", (double[]){0.0, 4.0});
+  ck_assert_int_eq(trial_run(t), LP_OK);
+  const double loss = trial_loss(t, 0);
+  trial_free(t);
+  return loss;
+}
+
+START_TEST(two_components_beyond_plain_arithmetic) {
+  const double orders[] = {2.0, 3.0, 1.5, INFINITY};
+  for (size_t i = 0; i < sizeof orders / sizeof orders[0]; i++) {
+    check_same(loss_beyond_plain(orders[i], 1e300), 1e300);
+    check_same(loss_beyond_plain(orders[i], 1e-300), 6.0);
+    check_same(loss_beyond_plain(orders[i], INFINITY), INFINITY);
+  }
+}
+END_TEST
+
 START_TEST(norms_by_hand) {
   static const norm_case cases[] = {
       {2, 4.031128874149275, 4.3084219849035215, -0.340172347959319, "p=2"},
@@ -692,7 +740,9 @@ START_TEST(drawn_values) {
 END_TEST
 
 int main(void) {
-  const TTest *const tests[] = {norms_by_hand,
+  const TTest *const tests[] = {one_component_meets_the_kink_exactly,
+                                two_components_beyond_plain_arithmetic,
+                                norms_by_hand,
                                 eps_before_the_absolute_value,
                                 hinge,
                                 kink_that_rounding_misses,

@@ -1,6 +1,8 @@
 /* Wide numbers: the same as doubles where doubles suffice, and right where they would overflow or underflow. */
 #include "reference/wide.h"
 
+#include <float.h>
+
 #include "reference/tests/testing.h"
 
 static lp_wide of(double m, double level) { return (lp_wide){m, level}; }
@@ -71,6 +73,8 @@ START_TEST(exponents_beyond_integers) {
   const lp_wide a = lp_wide_exp(-1.7e308, 0.0);
   check_same(a.m, 1.0);
   check_near(lp_wide_log(a).high / -1.7e308, 1.0, 0x1p-51);
+  check_same(lp_wide_log(lp_wide_exp(DBL_MAX, 0.0)).high, DBL_MAX);
+  check_same(lp_wide_log(lp_wide_exp(-DBL_MAX, 0.0)).high, -DBL_MAX);
   ck_assert(lp_wide_is_zero(lp_wide_exp((double)NAN, 0.0)));
 }
 END_TEST
