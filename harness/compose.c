@@ -122,9 +122,15 @@ static lp_status lay_out(lp_case *c, lp_arena *arena, const lp_recipe *recipe, l
 
 /* --- values --- */
 
-static void round_all(lp_tensor *tensor) {
-  for (int64_t i = 0; i < tensor->numel && tensor->f64 != NULL; ++i) {
-    tensor->f64[i] = lp_dtype_round(tensor->dtype, tensor->f64[i]);
+/* A draw hook may write -1 (a terminator, a label) whatever the dtype: what is unsigned begins at 0. */
+static void fit_to_dtype(lp_tensor *tensor) {
+  const bool is_unsigned = tensor->dtype == LP_UINT8 || tensor->dtype == LP_BOOL;
+  for (int64_t i = 0; i < tensor->numel; ++i) {
+    if (tensor->f64 != NULL) {
+      tensor->f64[i] = lp_dtype_round(tensor->dtype, tensor->f64[i]);
+    } else if (is_unsigned && tensor->i64[i] < 0) {
+      tensor->i64[i] = 0;
+    }
   }
 }
 
@@ -150,10 +156,10 @@ static lp_status fill(lp_case *c, lp_arena *arena, const lp_recipe *recipe, lp_r
   c->loss->draw(c, rng, (int)find_level(recipe, LP_FACTOR_VALUE, 0)->value);
   for (int i = 0; i < c->loss->n_inputs; ++i) {
     if (!c->has_input[i]) continue;
-    round_all(&c->inputs[i]);
     const lp_level *const level = find_level(recipe, LP_FACTOR_DTYPE, i);
     const lp_dtype dtype = level->value == LP_DTYPE_COUNT ? recipe->dtype : (lp_dtype)level->value;
     if (dtype != c->inputs[i].dtype) LP_TRY(convert(&c->inputs[i], arena, dtype, error));
+    fit_to_dtype(&c->inputs[i]);
   }
   return LP_OK;
 }

@@ -123,6 +123,11 @@ START_TEST(dtypes) {
   c = compose(1);
   ck_assert_int_eq(c.inputs[TOY_TARGET].dtype, LP_INT32);
   ck_assert_int_eq(c.inputs[TOY_WEIGHT].dtype, LP_INT64);
+  set(LP_FACTOR_DTYPE, TOY_TARGET, LP_UINT8); /* normal values, of which half are below 0 */
+  for (uint64_t seed = 1; seed < 20; seed++) {
+    c = compose(seed);
+    for (int64_t i = 0; i < c.inputs[TOY_TARGET].numel; i++) ck_assert(c.inputs[TOY_TARGET].i64[i] >= 0);
+  }
   /* dtypes to be rejected come after the values were drawn */
   set(LP_FACTOR_DTYPE, TOY_INPUT, LP_INT64);
   set(LP_FACTOR_DTYPE, TOY_LABEL, LP_DTYPE_COUNT);
