@@ -65,6 +65,12 @@ static void apply_erratum(lp_result *r, int i, const lp_verdict *against_referen
   if (v->kind == LP_VERDICT_PASS) v->kind = LP_VERDICT_WAIVED;
 }
 
+/* Where rounding decides, fixture and reference may stand on either side: who agrees with one of them passes. */
+static void accept_either_side(lp_verdict *v, const lp_verdict *against_reference) {
+  const bool undecided = v->kind == LP_VERDICT_INCONCLUSIVE && v->lenient;
+  if (undecided && against_reference && against_reference->kind == LP_VERDICT_PASS) v->kind = LP_VERDICT_PASS;
+}
+
 static void judge_with_fixture(lp_result *r, const witnesses *w, const lp_errata *errata) {
   const lp_case *c = &r->entry->c;
   lp_verdict by_reference[LP_MAX_VERDICTS], fixture[LP_MAX_VERDICTS];
@@ -79,6 +85,7 @@ static void judge_with_fixture(lp_result *r, const witnesses *w, const lp_errata
     char name[LP_NAME_MAX];
     r->errata[i] = lp_errata_find(errata, c->id, verdict_output_name(name, c->loss, input));
     const lp_verdict *against_reference = find_verdict(by_reference, n_reference, input);
+    accept_either_side(&r->verdicts[i], against_reference);
     if (r->errata[i] && against_reference) apply_erratum(r, i, against_reference, fixture_wrong);
   }
 }
@@ -229,7 +236,7 @@ static void add_verdict(lp_certification *run, lp_loss_summary *s, const lp_resu
   const lp_verdict *v = &r->verdicts[i];
   s->counts[v->kind]++;
   run->counts[v->kind]++;
-  run->lenient += v->lenient;
+  run->lenient += v->lenient && v->kind == LP_VERDICT_PASS;
   if (v->kind == LP_VERDICT_FAIL && r->errata[i] && r->alone[i] == LP_ALONE_NOBODY) run->stale_errata++;
   run->harness_faults += is_harness_fault(run, r, i);
   if (v->input == LP_OUTPUT_CASE || v->kind == LP_VERDICT_UNSUPPORTED) return;

@@ -11,10 +11,10 @@
 
 enum { LP_BUDGET_K = 8 };
 
-/* Gradients that this comparison cannot decide. Both are counted and printed. */
+/* Gradients beyond their budget that this comparison cannot decide: inconclusive, unless another witness agrees. */
 enum {
-  LP_LENIENT_KINK = 1, /* rounding decides the side of a kink: any finite gradient is accepted for a finite one */
-  LP_LENIENT_OPEN = 2, /* infinities of both signs meet, in an order that the definition does not fix: any class */
+  LP_LENIENT_KINK = 1, /* rounding decides the side of a kink: both gradients finite */
+  LP_LENIENT_OPEN = 2, /* infinities of both signs meet, in an order that the definition leaves open: one not finite */
 };
 
 typedef enum lp_verdict_kind {
@@ -34,7 +34,7 @@ typedef struct lp_verdict {
   double error_ulp;     /* error in units in the last place of `expected` */
   double budget;
   double ratio;     /* error / budget */
-  bool lenient;     /* beyond its budget, but accepted: LP_LENIENT_... */
+  bool lenient;     /* inconclusive for one of LP_LENIENT_..., until another witness agrees */
   char reason[160]; /* one sentence when kind is not PASS */
 } lp_verdict;
 

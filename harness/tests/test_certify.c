@@ -213,6 +213,41 @@ START_TEST(an_unanswered_suite_is_vacuous) {
 }
 END_TEST
 
+/* smooth_l1 an ulp inside its kink: what agrees with the fixture or with the reference passes, and is counted. */
+static int exit_code_beside_kink(double fixture, double answer, long *lenient) {
+  static const char text[] =
+      "{\"id\": \"t/k\", \"loss\": \"smooth_l1\", \"inputs\": {\"input\": 0.9999999999999999, \"target\": 0}}";
+  scene s;
+  lp_json_shape shape;
+  lp_error error;
+  set_up(&s, no_errata);
+  ck_assert_int_eq(lp_json_read_text(&s.suite, &shape, text, strlen(text), "k", &error), LP_OK);
+  add_fixtures(&s);
+  double *gradient = lp_outcome_grad(&s.suite.entries[3].outcome, 0);
+  *gradient = answer;
+  answers_with_first_loss(&s, *fixture_loss(&s, 0));
+  *gradient = fixture;
+  certify_answers(&s);
+  const int exit_code = lp_certification_exit_code(&s.run);
+  *lenient = s.run.lenient;
+  tear_down(&s);
+  return exit_code;
+}
+
+START_TEST(beside_a_kink_either_side_is_right_and_nothing_else) {
+  const double inside = 0.9999999999999999, other = 0.5;
+  long lenient;
+  ck_assert_int_eq(exit_code_beside_kink(inside, inside, &lenient), 0);
+  ck_assert_int_eq(lenient, 0);
+  ck_assert_int_eq(exit_code_beside_kink(other, other, &lenient), 0);
+  ck_assert_int_eq(exit_code_beside_kink(other, inside, &lenient), 0);
+  ck_assert_int_eq(lenient, 1);
+  ck_assert_int_eq(exit_code_beside_kink(other, 0.7, &lenient), 5);
+  ck_assert_int_eq(exit_code_beside_kink(inside, 0.7, &lenient), 5);
+  ck_assert_int_eq(exit_code_beside_kink(inside, NAN, &lenient), 1);
+}
+END_TEST
+
 static int cases_selected(const char *loss, const char *suite, const char *id) {
   scene s;
   set_up(&s, no_errata);
@@ -364,7 +399,8 @@ START_TEST(candidates_that_are_not_there) {
 END_TEST
 
 int main(void) {
-  const TTest *const tests[] = {the_reference_conforms_to_right_fixtures,
+  const TTest *const tests[] = {beside_a_kink_either_side_is_right_and_nothing_else,
+                                the_reference_conforms_to_right_fixtures,
                                 an_unregistered_disagreement_is_the_harness_s_fault,
                                 a_registered_disagreement_is_waived,
                                 a_registered_disagreement_that_is_gone_is_noticed,
