@@ -35,7 +35,7 @@ function(lossproof_add_tests room)
   foreach(source IN LISTS sources)
     get_filename_component(name "${source}" NAME_WE)
     string(REGEX REPLACE "^test_" "" name "${name}")
-    if(room STREQUAL "reference" AND LOSSPROOF_LOSSES AND name IN_LIST LOSSPROOF_ALL_LOSSES
+    if((room STREQUAL "reference" OR room STREQUAL "exact") AND LOSSPROOF_LOSSES AND name IN_LIST LOSSPROOF_ALL_LOSSES
        AND NOT name IN_LIST LOSSPROOF_LOSSES)
       continue()
     endif()

@@ -21,3 +21,16 @@ if(NOT HDF5_FOUND)
   message(FATAL_ERROR "lossproof needs HDF5: on Debian, apt-get install libhdf5-dev "
                       "(or run tools/demo, which installs everything)")
 endif()
+
+# FLINT 2.9 and Arb 2.23 of Debian 12 have no pkg-config files. Only reference/exact/ball.h includes them.
+find_path(FLINT_INCLUDE_DIR flint/flint.h)
+find_path(ARB_INCLUDE_DIR arb.h)
+find_library(FLINT_LIBRARY flint)
+find_library(ARB_LIBRARY NAMES flint-arb arb)
+if(NOT FLINT_INCLUDE_DIR OR NOT ARB_INCLUDE_DIR OR NOT FLINT_LIBRARY OR NOT ARB_LIBRARY)
+  message(FATAL_ERROR "lossproof needs FLINT and Arb: on Debian, apt-get install libflint-dev libflint-arb-dev "
+                      "(or run tools/demo, which installs everything)")
+endif()
+add_library(lossproof_arb INTERFACE IMPORTED)
+target_include_directories(lossproof_arb SYSTEM INTERFACE "${ARB_INCLUDE_DIR}" "${FLINT_INCLUDE_DIR}")
+target_link_libraries(lossproof_arb INTERFACE "${ARB_LIBRARY}" "${FLINT_LIBRARY}")

@@ -1,0 +1,33 @@
+#include "reference/exact/budget.h"
+
+#include <math.h>
+
+static double log2_ceiling(int64_t n) {
+  double bits = 0.0;
+  for (int64_t reached = 1; reached < n; reached *= 2) bits += 1.0;
+  return bits;
+}
+
+double lp_budget_depth(int64_t terms) {
+  if (terms <= 1) return 1.0;
+  return fmin((double)terms, LP_BUDGET_LONGEST_SUM) + log2_ceiling(terms);
+}
+
+double lp_budget_pairwise_depth(int64_t terms) { return fmax(1.0, log2_ceiling(terms)); }
+
+double lp_budget_factor(lp_dtype dtype, double depth) {
+  return fmin(LP_BUDGET_K * lp_dtype_unit_roundoff(dtype) * depth, 0.125);
+}
+
+void lp_budget_relative(mag_t budget, lp_dtype dtype, const mag_t scale, int64_t terms) {
+  mag_t factor;
+  mag_init(factor);
+  mag_set_d(factor, lp_budget_factor(dtype, lp_budget_depth(terms)));
+  mag_mul(budget, factor, scale);
+  mag_clear(factor);
+}
+
+double lp_budget_absolute(lp_dtype dtype, bool flushes_subnormals) {
+  const double eta = lp_dtype_smallest_subnormal(dtype);
+  return LP_BUDGET_K * (flushes_subnormals ? eta / (2.0 * lp_dtype_unit_roundoff(dtype)) : eta);
+}

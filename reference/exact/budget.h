@@ -1,0 +1,38 @@
+/* The budget: the error that an output is allowed. Pure functions of the case, nothing widens them.
+ *
+ *   budget = k u D scale + k eta
+ *
+ * k = 8; u and eta are the unit roundoff and the smallest subnormal of the output's dtype; scale = |out| + the reach of
+ * its rounded intermediates (tape.h). D is the depth of a sum of n terms, n counted flat over nested sums:
+ *   D = 1 for n = 1, otherwise min(n, 1024) + ceil(log2 n); k u D never exceeds 1/8.
+ * Derivation. Arithmetic with |fl(a op b) - (a op b)| <= u |a op b| gets out wrong by at most u (scale - |out|) to
+ * first order, plus u |out| for the last rounding; elementary functions of the common libraries are wrong by up to 4 u
+ * (2 ulp), so that k = 8 leaves a factor of 2 for what is left out at second order and for formulas that round once or
+ * twice more. A running sum of n terms is wrong by (n - 1) u sum |terms| (Higham, section 4.2), which the scale holds
+ * once; beyond 1024 terms a sum must be better than one running accumulator in the output's own dtype. Underflow of the
+ * last operations adds a few eta. */
+#ifndef LP_EXACT_BUDGET_H
+#define LP_EXACT_BUDGET_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "reference/dtype.h"
+#include "reference/exact/ball.h"
+
+enum { LP_BUDGET_K = 8, LP_BUDGET_LONGEST_SUM = 1024 };
+
+/* min(n, 1024) + ceil(log2 n), 1 for n <= 1; ceil(log2 n) alone, at least 1, for pairwise sums. */
+double lp_budget_depth(int64_t terms);
+double lp_budget_pairwise_depth(int64_t terms);
+
+/* k u D, at most 1/8. */
+double lp_budget_factor(lp_dtype dtype, double depth);
+
+/* k u D scale, rounded up. */
+void lp_budget_relative(mag_t budget, lp_dtype dtype, const mag_t scale, int64_t terms);
+
+/* k eta; where the arithmetic flushes subnormal numbers to 0, k times the smallest normal number. */
+double lp_budget_absolute(lp_dtype dtype, bool flushes_subnormals);
+
+#endif

@@ -1,0 +1,339 @@
+#include "reference/exact/exact.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "reference/exact/budget.h"
+#include "reference/exact/exact_internal.h"
+
+/* --- results --- */
+
+static void init_number(lp_exact_number *n) {
+  n->class = LP_FINITE;
+  n->terms = 0;
+  arb_init(&n->value);
+  mag_init(&n->scale);
+}
+
+static void clear_number(lp_exact_number *n) {
+  arb_clear(&n->value);
+  mag_clear(&n->scale);
+}
+
+static bool lay_out(lp_exact_output *out, const lp_output *like) {
+  out->input = like->input;
+  out->layout = like->tensor;
+  out->numbers = calloc((size_t)like->tensor.numel + 1, sizeof *out->numbers);
+  for (int64_t i = 0; out->numbers && i < like->tensor.numel; i++) init_number(&out->numbers[i]);
+  return out->numbers != NULL;
+}
+
+static void clear_output(lp_exact_output *out) {
+  for (int64_t i = 0; out->numbers && i < out->layout.numel; i++) clear_number(&out->numbers[i]);
+  free(out->numbers);
+}
+
+static void clear_kink(lp_kink *kink) {
+  for (int i = 0; i < kink->n_effects; i++) {
+    for (int side = 0; side < 3; side++) {
+      arb_clear(&kink->effects[i].change[side]);
+      mag_clear(&kink->effects[i].scale[side]);
+    }
+  }
+  free(kink->effects);
+}
+
+void lp_exact_clear(lp_exact *exact) {
+  for (int k = 0; k < exact->n_outputs; k++) clear_output(&exact->outputs[k]);
+  if (exact->has_alternative) clear_output(&exact->alternative);
+  for (int k = 0; k < exact->n_kinks; k++) clear_kink(&exact->kinks[k]);
+  free(exact->kinks);
+  *exact = (lp_exact){0};
+}
+
+const lp_exact_output *lp_exact_find(const lp_exact *exact, int input) {
+  for (int k = 0; k < exact->n_outputs; k++) {
+    if (exact->outputs[k].input == input) return &exact->outputs[k];
+  }
+  return NULL;
+}
+
+int lp_exact_output_of(const lp_exact *exact, int input) {
+  const lp_exact_output *found = lp_exact_find(exact, input);
+  return found ? (int)(found - exact->outputs) : -1;
+}
+
+/* --- positions, narrowness --- */
+
+int64_t lp_exact_position(const lp_tensor *in, const lp_tensor *out, int64_t index) {
+  int64_t position = 0, stride = 1;
+  for (int k = 1; k <= out->rank; k++) {
+    const int64_t extent = out->shape[out->rank - k], at = index % extent;
+    index /= extent;
+    if (k > in->rank) continue;
+    const int64_t own = in->shape[in->rank - k];
+    position += own == 1 ? 0 : at * stride;
+    stride *= own;
+  }
+  return position;
+}
+
+/* radius <= 2^-12 (k u scale + k eta) */
+bool lp_exact_is_narrow(const arb_t value, const mag_t scale, lp_dtype dtype) {
+  if (arb_is_exact(value)) return true;
+  mag_t allowed, absolute;
+  mag_init(allowed);
+  mag_init(absolute);
+  lp_budget_relative(allowed, dtype, scale, 1);
+  mag_set_d(absolute, lp_budget_absolute(dtype, false));
+  mag_add(allowed, allowed, absolute);
+  mag_mul_2exp_si(allowed, allowed, -12);
+  const bool narrow = mag_cmp(arb_radref(value), allowed) <= 0;
+  mag_clear(allowed);
+  mag_clear(absolute);
+  return narrow;
+}
+
+/* --- adding up --- */
+
+static lp_class sum_of_classes(lp_class a, lp_class b) {
+  if (a == LP_FINITE || a == b) return b == LP_FINITE ? a : b;
+  return b == LP_FINITE ? a : LP_NAN;
+}
+
+/* One more term of a sum: its size is a part of the scale, for the partial sums. */
+static void accumulate(lp_exact_number *sum, const lp_tape *t, lp_x term) {
+  mag_t size;
+  mag_init(size);
+  sum->class = sum_of_classes(sum->class, lp_x_class(t, term));
+  arb_get_mag(size, lp_x_ball(t, term));
+  mag_add(&sum->scale, &sum->scale, size);
+  mag_add(&sum->scale, &sum->scale, lp_x_reach(t, term));
+  arb_add(&sum->value, &sum->value, lp_x_ball(t, term), t->precision);
+  sum->terms += lp_x_terms(t, term);
+  mag_clear(size);
+}
+
+static lp_x number_on_tape(lp_tape *t, const lp_exact_number *n) {
+  return lp_x_number(t, &n->value, n->class, &n->scale, n->terms > 0 ? n->terms : 1);
+}
+
+static void put(lp_exact_number *n, const lp_tape *t, lp_x a) {
+  n->class = lp_x_class(t, a);
+  n->terms = lp_x_terms(t, a);
+  arb_set(&n->value, lp_x_ball(t, a));
+  arb_get_mag(&n->scale, lp_x_ball(t, a));
+  mag_add(&n->scale, &n->scale, lp_x_reach(t, a));
+}
+
+static void take_leaf(void *context, const lp_leaf *leaf) {
+  lp_exact_run *run = context;
+  const int output = lp_exact_output_of(run->exact, leaf->input);
+  if (output >= 0) accumulate(&run->exact->outputs[output].numbers[leaf->index], &run->tape, leaf->adjoint);
+}
+
+/* --- one term --- */
+
+static bool reduced(const lp_plan *plan) { return plan->c->reduction != LP_REDUCTION_NONE; }
+static bool averaged(const lp_plan *plan) { return reduced(plan) && plan->c->reduction != LP_REDUCTION_SUM; }
+
+static lp_x upstream(lp_tape *t, const lp_plan *plan, int64_t i) {
+  return lp_x_constant(t, plan->c->has_grad_output ? plan->c->grad_output.f64[i] : 1.0);
+}
+
+/* What a term's gradient is multiplied by: the upstream gradient over the denominator. */
+static lp_x seed(lp_exact_run *run) {
+  lp_tape *t = &run->tape;
+  if (!reduced(run->plan)) return upstream(t, run->plan, run->term);
+  const lp_x g = upstream(t, run->plan, 0);
+  if (!averaged(run->plan)) return g;
+  return lp_x_divide(t, g, run->weighted ? number_on_tape(t, &run->weight) : lp_x_constant(t, run->count));
+}
+
+void lp_exact_write_term(lp_exact_run *run) {
+  lp_tape_restart(&run->tape);
+  lp_x_constant(&run->tape, 0.0); /* so that there is a number to fall back on */
+  run->value = run->loss->term(&run->tape, run->plan, run->term);
+  if (!run->options->value_only) lp_x_backward(&run->tape, run->value, seed(run));
+}
+
+typedef struct narrowness {
+  const lp_exact_run *run;
+  bool narrow;
+} narrowness;
+
+static bool is_narrow(const lp_tape *t, lp_x a, lp_dtype dtype) {
+  mag_t scale;
+  mag_init(scale);
+  arb_get_mag(scale, lp_x_ball(t, a));
+  mag_add(scale, scale, lp_x_reach(t, a));
+  const bool narrow = lp_x_class(t, a) != LP_FINITE || lp_exact_is_narrow(lp_x_ball(t, a), scale, dtype);
+  mag_clear(scale);
+  return narrow;
+}
+
+static void check_leaf(void *context, const lp_leaf *leaf) {
+  narrowness *n = context;
+  const int output = lp_exact_output_of(n->run->exact, leaf->input);
+  if (output < 0) return;
+  n->narrow = n->narrow && is_narrow(&n->run->tape, leaf->adjoint, n->run->exact->outputs[output].layout.dtype);
+}
+
+static bool term_is_settled(const lp_exact_run *run) {
+  narrowness n = {run, is_narrow(&run->tape, run->value, run->tape.dtype)};
+  if (!run->options->value_only) lp_x_leaves(&run->tape, check_leaf, &n);
+  return n.narrow && !run->tape.undecided;
+}
+
+static slong first_precision(const lp_exact_options *options) {
+  return options->precision > 0 ? options->precision : LP_EXACT_PRECISION_MIN;
+}
+
+/* Doubles the precision until every ball is narrow and every switch decided. */
+static void settle_term(lp_exact_run *run) {
+  lp_tape *t = &run->tape;
+  for (t->precision = first_precision(run->options);; t->precision *= 2) {
+    t->last_precision = t->precision >= LP_EXACT_PRECISION_MAX;
+    if (t->last_precision) t->precision = LP_EXACT_PRECISION_MAX;
+    lp_exact_write_term(run);
+    if (t->last_precision || t->failed || term_is_settled(run)) return;
+  }
+}
+
+static uint64_t mix(uint64_t a, uint64_t b) { return (a ^ b) * UINT64_C(0x100000001b3); }
+
+static lp_status add_term(lp_exact_run *run, lp_error *error) {
+  lp_exact *e = run->exact;
+  settle_term(run);
+  accumulate(&e->outputs[0].numbers[reduced(run->plan) ? 0 : run->term], &run->tape, run->value);
+  if (!run->options->value_only) lp_x_leaves(&run->tape, take_leaf, run);
+  e->signature = mix(e->signature, run->tape.signature);
+  e->regimes |= run->tape.entered;
+  if (run->tape.precision > e->precision) e->precision = run->tape.precision;
+  if (run->tape.n_switches > 0 && !run->options->value_only) LP_TRY(lp_exact_find_kinks(run, error));
+  return run->tape.failed ? lp_fail(error, LP_NO_MEMORY, "out of memory for the exact value") : LP_OK;
+}
+
+/* --- the whole case --- */
+
+static void sum_weights(lp_exact_run *run) {
+  const int input = run->loss->weight;
+  init_number(&run->weight);
+  run->weighted = input >= 0 && run->plan->c->has_input[input] && run->plan->c->reduction == LP_REDUCTION_MEAN;
+  if (!run->weighted) return;
+  run->tape.precision = LP_EXACT_PRECISION_MAX; /* whether it is 0 matters */
+  for (int64_t i = 0; i < run->plan->c->inputs[input].numel; i++) {
+    lp_tape_restart(&run->tape);
+    accumulate(&run->weight, &run->tape, lp_x_element(&run->tape, input, i));
+  }
+}
+
+/* Divides the sum of the terms. */
+static void finish_loss(lp_exact_run *run) {
+  lp_exact_number *loss = run->exact->outputs[0].numbers;
+  lp_tape *t = &run->tape;
+  if (!averaged(run->plan)) return;
+  lp_tape_restart(t);
+  t->precision = run->exact->precision > 0 ? run->exact->precision : LP_EXACT_PRECISION_MIN;
+  const lp_x sum = number_on_tape(t, loss);
+  const lp_x by = run->weighted ? number_on_tape(t, &run->weight) : lp_x_constant(t, run->count);
+  put(loss, t, lp_x_divide(t, sum, by));
+}
+
+/* The gradient of a weighted mean L = sum / W through W: -g L / W to every weight. */
+static void finish_weights(lp_exact_run *run) {
+  const int output = run->weighted ? lp_exact_output_of(run->exact, run->loss->weight) : -1;
+  if (output < 0 || run->options->value_only) return;
+  lp_exact_output *out = &run->exact->outputs[output];
+  lp_tape *t = &run->tape;
+  lp_tape_restart(t);
+  const lp_x w = number_on_tape(t, &run->weight), loss = number_on_tape(t, run->exact->outputs[0].numbers);
+  const lp_x share = lp_x_negate(t, lp_x_multiply(t, upstream(t, run->plan, 0), lp_x_divide(t, loss, w)));
+  for (int64_t i = 0; i < out->layout.numel; i++) accumulate(&out->numbers[i], t, share);
+}
+
+/* Bits of the file's own enumeration to bits of loss->regimes. */
+static uint64_t translate(const lp_exact_loss *own, const lp_loss *loss, uint64_t set) {
+  uint64_t bits = 0;
+  for (int i = 0; i < own->n_regimes; i++) {
+    for (int k = 0; k < loss->n_regimes && (set >> i & 1); k++) {
+      if (strcmp(own->regimes[i], loss->regimes[k].name) == 0) bits |= UINT64_C(1) << k;
+    }
+  }
+  return bits;
+}
+
+static void finish_regimes(lp_exact_run *run) {
+  lp_exact *e = run->exact;
+  if (run->loss->regimes_of) e->regimes |= run->loss->regimes_of(run->plan);
+  e->regimes = translate(run->loss, run->plan->c->loss, e->regimes);
+  e->regimes_known = translate(run->loss, run->plan->c->loss, UINT64_MAX);
+}
+
+static lp_status evaluate_terms(lp_exact_run *run, lp_error *error) {
+  const lp_plan *plan = run->plan;
+  run->count = run->loss->denominator ? run->loss->denominator(plan) : (double)plan->term.numel;
+  sum_weights(run);
+  for (run->term = 0; run->term < plan->term.numel; run->term++) LP_TRY(add_term(run, error));
+  finish_loss(run);
+  finish_weights(run);
+  return run->tape.failed ? lp_fail(error, LP_NO_MEMORY, "out of memory for the exact value") : LP_OK;
+}
+
+/* --- a loss that is no sum of terms on a tape --- */
+
+static void reset_output(lp_exact_output *out) {
+  for (int64_t i = 0; i < out->layout.numel; i++) {
+    out->numbers[i].class = LP_FINITE;
+    out->numbers[i].terms = 0;
+    arb_zero(&out->numbers[i].value);
+    mag_zero(&out->numbers[i].scale);
+  }
+}
+
+static lp_status evaluate_whole(lp_exact_run *run, lp_error *error) {
+  lp_exact *e = run->exact;
+  bool enough = false;
+  for (slong precision = first_precision(run->options); !enough; precision *= 2) {
+    if (precision > LP_EXACT_PRECISION_MAX) precision = LP_EXACT_PRECISION_MAX;
+    for (int k = 0; k < e->n_outputs; k++) reset_output(&e->outputs[k]);
+    if (e->has_alternative) reset_output(&e->alternative);
+    e->precision = precision;
+    e->regimes = 0;
+    LP_TRY(run->loss->evaluate(e, run->plan, run->options, precision, &enough, error));
+    enough = enough || precision == LP_EXACT_PRECISION_MAX;
+  }
+  return LP_OK;
+}
+
+/* --- */
+
+static lp_status lay_out_outputs(lp_exact *exact, const lp_plan *plan, const lp_exact_loss *loss, lp_error *error) {
+  bool ok = true;
+  *exact = (lp_exact){.n_outputs = plan->outcome.n_outputs};
+  for (int k = 0; k < exact->n_outputs; k++) {
+    ok = lay_out(&exact->outputs[k], &plan->outcome.outputs[k]) && ok;
+  }
+  exact->has_alternative = loss->evaluate != NULL && exact->n_outputs > 1;
+  if (exact->has_alternative) ok = lay_out(&exact->alternative, &plan->outcome.outputs[1]) && ok;
+  return ok ? LP_OK : lp_fail(error, LP_NO_MEMORY, "out of memory for the exact value");
+}
+
+lp_status lp_exact_evaluate(lp_exact *exact, const lp_plan *plan, const lp_exact_options *options, lp_error *error) {
+  static const lp_exact_options usual = {0};
+  const lp_loss *loss = plan->c->loss;
+  lp_exact_run run = {
+      .exact = exact, .plan = plan, .loss = lp_exact_loss_find(loss->name), .options = options ? options : &usual};
+  if (!run.loss) return lp_fail(error, LP_INTERNAL, "%s has no exact oracle", loss->name);
+  lp_tape_init(&run.tape, plan->c, plan->outcome.outputs[0].tensor.dtype);
+  run.tape.shift = run.options->shift;
+  run.tape.stand_in = run.options->stand_in;
+  init_number(&run.weight);
+  lp_status status = lay_out_outputs(exact, plan, run.loss, error);
+  if (status == LP_OK) status = run.loss->evaluate ? evaluate_whole(&run, error) : evaluate_terms(&run, error);
+  if (status == LP_OK) finish_regimes(&run);
+  lp_tape_clear(&run.tape);
+  clear_number(&run.weight);
+  if (status != LP_OK) lp_exact_clear(exact);
+  return status;
+}

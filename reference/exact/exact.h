@@ -1,0 +1,111 @@
+/* The exact oracle: encloses the true real value of every output of a case between proven bounds.
+ *
+ * Use:  lp_exact exact;
+ *       if (lp_exact_evaluate(&exact, &plan, &options, &error) == LP_OK) { ... lp_exact_clear(&exact); }
+ *
+ * Each loss has a file here that writes its definition down naively (tape.h), independently of the kernels of
+ * reference/; of those only acceptance and the shapes of the outputs (reference/plan.h) are shared. Precision doubles
+ * from 128 bits until every ball is narrower than 2^-12 of its budget, up to LP_EXACT_PRECISION_MAX bits. */
+#ifndef LP_EXACT_EXACT_H
+#define LP_EXACT_EXACT_H
+
+#include "reference/exact/tape.h"
+#include "reference/plan.h"
+
+enum { LP_EXACT_PRECISION_MAX = 4608, LP_EXACT_PRECISION_MIN = 128 };
+
+/* One element of an output. */
+typedef struct lp_exact_number {
+  lp_class class;
+  arb_struct value; /* meaningful when class is LP_FINITE */
+  mag_struct scale; /* |value| + the reach of its rounded intermediates; likewise */
+  int64_t terms;    /* of the longest sum on its way, counted flat; 1 when nothing is summed */
+} lp_exact_number;
+
+typedef struct lp_exact_output {
+  int input;        /* LP_OUTPUT_LOSS, or i: the gradient of input i */
+  lp_tensor layout; /* dtype and shape; no data */
+  lp_exact_number *numbers;
+} lp_exact_output;
+
+/* What a kink does to one element of a gradient: change[side + 1] is to be added to the number there when that side is
+ * taken, and scale[side + 1] to its scale. Exactly 0 for the side that the numbers hold. */
+typedef struct lp_kink_effect {
+  int output;    /* position in lp_exact.outputs */
+  int64_t index; /* element */
+  arb_struct change[3];
+  mag_struct scale[3];
+} lp_kink_effect;
+
+typedef struct lp_kink {
+  lp_kink_state state;
+  lp_side side;            /* that the numbers hold: the true one; at a kink, LP_AT, which is PyTorch's choice */
+  int64_t term;            /* element of the unreduced loss that it belongs to */
+  lp_kink_effect *effects; /* none where the gradient does not change */
+  int n_effects;
+} lp_kink;
+
+typedef struct lp_exact {
+  int n_outputs;
+  lp_exact_output outputs[LP_MAX_OUTPUTS]; /* as in plan->outcome */
+  bool has_alternative; /* CTC: outputs[1], the gradient, has a second convention (the derivative itself) */
+  lp_exact_output alternative;
+  lp_kink *kinks;
+  int n_kinks;
+  uint64_t regimes;       /* of loss->regimes, those that the loss's file here decides ... */
+  uint64_t regimes_known; /* ... which are these */
+  uint64_t signature;     /* hash of the sides of all switches */
+  slong precision;        /* the highest that was needed */
+} lp_exact;
+
+typedef struct lp_exact_options {
+  slong precision;       /* the first one tried; 0: LP_EXACT_PRECISION_MIN */
+  const lp_shift *shift; /* displacements of the inputs, or NULL */
+  bool value_only;       /* no gradients, no kinks */
+  long stand_in;         /* infinite inputs count as +-2^h; 0: as infinities */
+} lp_exact_options;
+
+/* LP_NO_MEMORY. *exact must be cleared after LP_OK only. options may be NULL. */
+lp_status lp_exact_evaluate(lp_exact *exact, const lp_plan *plan, const lp_exact_options *options,
+                            lp_error *error) LP_MUST_USE;
+void lp_exact_clear(lp_exact *exact);
+
+/* The output for `input` (or LP_OUTPUT_LOSS), or NULL. */
+const lp_exact_output *lp_exact_find(const lp_exact *exact, int input);
+
+/* --- for the files of the losses --- */
+
+/* A loss's definition. reference/exact/NAME.c defines `const lp_exact_loss lp_exact_NAME`. */
+typedef struct lp_exact_loss {
+  const char *name;
+  const char *const *regimes; /* names, in the order of the file's own enumeration, for lp_x_enter */
+  int n_regimes;
+
+  /* Writes element `index` of the unreduced loss on the tape and returns it. Reads the case through lp_x_element and
+   * lp_x_parameter; works out itself which elements belong to the index (lp_exact_position for broadcasting). */
+  lp_x (*term)(lp_tape *t, const lp_plan *plan, int64_t index);
+
+  /* What `mean` and `batchmean` divide by; NULL: the number of elements of the unreduced loss. */
+  double (*denominator)(const lp_plan *plan);
+  /* The input whose sum `mean` divides by instead, when the case has it; -1: none. */
+  int weight;
+
+  /* Regimes of the case as a whole (empty, weighted ...), bits of the file's enumeration; may be NULL. */
+  uint64_t (*regimes_of)(const lp_plan *plan);
+
+  /* For a loss that is no sum of terms on a tape (ctc): everything, at one precision; *enough tells whether every ball
+   * is narrow enough (lp_exact_is_narrow). outputs are laid out and 0. term is NULL then. */
+  lp_status (*evaluate)(lp_exact *exact, const lp_plan *plan, const lp_exact_options *options, slong precision,
+                        bool *enough, lp_error *error);
+} lp_exact_loss;
+
+/* The exact oracle of a loss, by name; NULL when it has none (a build without it). */
+const lp_exact_loss *lp_exact_loss_find(const char *name);
+
+/* Row-major index into tensor `in` of element `index` of `out`'s shape, to which `in` broadcasts. */
+int64_t lp_exact_position(const lp_tensor *in, const lp_tensor *out, int64_t index);
+
+/* Is the ball narrower than 2^-12 of the smallest budget that its scale gives: k u (|value| + reach) + k eta? */
+bool lp_exact_is_narrow(const arb_t value, const mag_t scale, lp_dtype dtype);
+
+#endif
