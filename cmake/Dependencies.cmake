@@ -33,4 +33,8 @@ if(NOT FLINT_INCLUDE_DIR OR NOT ARB_INCLUDE_DIR OR NOT FLINT_LIBRARY OR NOT ARB_
 endif()
 add_library(lossproof_arb INTERFACE IMPORTED)
 target_include_directories(lossproof_arb SYSTEM INTERFACE "${ARB_INCLUDE_DIR}" "${FLINT_INCLUDE_DIR}")
+if(CMAKE_C_COMPILER_ID STREQUAL "GNU")
+  # gcc 12 takes a mag_struct or arb_struct inside a struct for its first member when it is passed as a mag_t or arb_t.
+  target_compile_options(lossproof_arb INTERFACE -Wno-stringop-overflow -Wno-stringop-overread)
+endif()
 target_link_libraries(lossproof_arb INTERFACE "${ARB_LIBRARY}" "${FLINT_LIBRARY}")

@@ -1,13 +1,17 @@
 #include "harness/candidate.h"
 
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "golden/hdf5.h"
 #include "harness/examine.h"
+#include "reference/exact/round.h"
+
+typedef enum kind { REFERENCE, EXACT, OUTCOMES } kind;
 
 struct lp_candidate {
-  bool ours;
+  kind kind;
   char *name;
   lp_suite answers;             /* of outcomes:FILE */
   const lp_suite_entry **by_id; /* answers.entries, sorted by id */
@@ -40,14 +44,16 @@ static lp_status open_outcomes(lp_candidate *candidate, const char *path, lp_err
 
 static lp_status open_by_kind(lp_candidate *candidate, const char *description, lp_error *error) {
   static const char outcomes[] = "outcomes:";
-  if (strcmp(description, "reference") == 0) {
-    candidate->ours = true;
+  if (strcmp(description, "reference") == 0) return LP_OK;
+  if (strcmp(description, "exact") == 0) {
+    candidate->kind = EXACT;
     return LP_OK;
   }
   if (strncmp(description, outcomes, sizeof outcomes - 1) == 0) {
+    candidate->kind = OUTCOMES;
     return open_outcomes(candidate, description + sizeof outcomes - 1, error);
   }
-  return lp_fail(error, LP_INVALID, "no candidate \"%s\": expected reference or outcomes:FILE", description);
+  return lp_fail(error, LP_INVALID, "no candidate \"%s\": expected reference, exact or outcomes:FILE", description);
 }
 
 lp_status lp_candidate_open(lp_candidate **out, const char *description, lp_error *error) {
@@ -79,9 +85,9 @@ void lp_candidate_close(lp_candidate *candidate) {
 
 const char *lp_candidate_name(const lp_candidate *candidate) { return candidate->name; }
 
-bool lp_candidate_is_ours(const lp_candidate *candidate) { return candidate->ours; }
+bool lp_candidate_is_ours(const lp_candidate *candidate) { return candidate->kind == REFERENCE; }
 
-bool lp_candidate_goes_by_id(const lp_candidate *candidate) { return !candidate->ours; }
+bool lp_candidate_goes_by_id(const lp_candidate *candidate) { return candidate->kind == OUTCOMES; }
 
 static const lp_outcome no_answer = {.kind = LP_OUTCOME_UNSUPPORTED, .message = "no answer to this case"};
 
@@ -106,10 +112,28 @@ static void round_outputs(lp_outcome *outcome) {
   }
 }
 
+static double rounded(const lp_exact_number *n, lp_dtype dtype) {
+  static const double of_class[] = {0.0, INFINITY, -INFINITY, NAN, NAN};
+  return n->class == LP_FINITE ? lp_exact_round(arb_midref(&n->value), dtype) : of_class[n->class];
+}
+
+static lp_status exact_answer(lp_outcome *outcome, lp_arena *arena, const lp_case *c, lp_error *error) {
+  lp_examination e;
+  LP_TRY(lp_examine_rounded(&e, arena, c, NULL, error));
+  *outcome = e.reference;
+  for (int k = 0; e.has_exact && k < outcome->n_outputs; k++) {
+    lp_tensor *t = &outcome->outputs[k].tensor;
+    for (int64_t i = 0; i < t->numel; i++) t->f64[i] = rounded(&e.exact.outputs[k].numbers[i], t->dtype);
+  }
+  lp_examination_clear(&e);
+  return LP_OK;
+}
+
 lp_status lp_candidate_answer(lp_candidate *candidate, lp_outcome *outcome, lp_arena *arena, const lp_case *c,
                               lp_error *error) {
-  if (!candidate->ours) return stored_answer(candidate, outcome, c, error);
   lp_examination e;
+  if (candidate->kind == OUTCOMES) return stored_answer(candidate, outcome, c, error);
+  if (candidate->kind == EXACT) return exact_answer(outcome, arena, c, error);
   LP_TRY(lp_examine(&e, arena, c, error));
   *outcome = e.reference;
   round_outputs(outcome);

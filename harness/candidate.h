@@ -1,6 +1,7 @@
 /* The implementation under test, behind one interface.
  *
  *   reference          the built-in double-precision reference, rounded once to the dtype of each output
+ *   exact              the exact oracle, rounded once likewise
  *   outcomes:FILE.h5   answers that were computed elsewhere, found by case id */
 #ifndef LP_HARNESS_CANDIDATE_H
 #define LP_HARNESS_CANDIDATE_H

@@ -6,11 +6,20 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "harness/pool.h"
+#include "reference/exact/limits.h"
 #include "reference/registry.h"
 
-const char *lp_alone_name(lp_alone alone) {
-  static const char *const names[] = {"nobody", "candidate", "fixture", "reference", "everyone"};
-  return names[alone];
+const char *lp_off_name(unsigned off) {
+  static const char *const names[] = {"nobody",
+                                      "candidate",
+                                      "fixture",
+                                      "candidate and fixture",
+                                      "reference",
+                                      "candidate and reference",
+                                      "fixture and reference",
+                                      "candidate, fixture and reference"};
+  return names[off & 7u];
 }
 
 /* --- one case ----------------------------------------------------------------------------------------------- */
@@ -19,7 +28,15 @@ typedef struct witnesses {
   lp_examination own;
   const lp_outcome *fixture; /* NULL when the suite has none */
   lp_outcome candidate;
+  bool has_limits; /* profile math, infinite inputs: what the candidate is judged by; the others follow PyTorch */
+  lp_exact limits;
 } witnesses;
+
+/* What each witness is worth at every output. */
+typedef struct opinions {
+  lp_verdict fixture[LP_MAX_VERDICTS], reference[LP_MAX_VERDICTS];
+  int n_fixture, n_reference;
+} opinions;
 
 static const lp_verdict *find_verdict(const lp_verdict *verdicts, int n, int input) {
   for (int i = 0; i < n; i++) {
@@ -28,88 +45,104 @@ static const lp_verdict *find_verdict(const lp_verdict *verdicts, int n, int inp
   return NULL;
 }
 
-/* Do two witnesses differ at this output? No verdict: neither of them has such an output. */
-static bool differ(const lp_verdict *verdicts, int n, int input) {
+/* No verdict: the witness has no such output. */
+static bool is_off(const lp_verdict *verdicts, int n, int input) {
   const lp_verdict *v = find_verdict(verdicts, n, input);
   return v && v->kind == LP_VERDICT_FAIL;
-}
-
-static lp_alone who_stands_alone(bool candidate_fixture, bool candidate_reference, bool reference_fixture) {
-  if (!candidate_fixture && !candidate_reference && !reference_fixture) return LP_ALONE_NOBODY;
-  if (!reference_fixture) return LP_ALONE_CANDIDATE;
-  if (!candidate_reference) return LP_ALONE_FIXTURE;
-  if (!candidate_fixture) return LP_ALONE_REFERENCE;
-  return LP_ALONE_EVERYONE;
 }
 
 static const char *verdict_output_name(char name[LP_NAME_MAX], const lp_loss *loss, int input) {
   return input == LP_OUTPUT_CASE ? "acceptance" : lp_output_name(name, loss, input);
 }
 
-/* Verdicts of `candidate` against `expected` with the scale of the case. */
-static int judge_pair(lp_verdict *verdicts, const lp_case *c, const lp_outcome *candidate, const lp_outcome *expected,
-                      const lp_examination *own) {
-  return lp_judge(verdicts, c, candidate, expected, &own->scale, own->lenience);
+/* Is every element either right or, within its budget, what the fixture says? */
+static bool follows_fixture(const lp_output *got, const lp_output *fixture, const lp_exact_output *truth,
+                            const lp_judging *how) {
+  if (!got || !fixture || !truth || !lp_tensor_same_shape(&got->tensor, &fixture->tensor) ||
+      !lp_tensor_same_shape(&got->tensor, &truth->layout)) {
+    return false;
+  }
+  for (int64_t i = 0; i < truth->layout.numel; i++) {
+    lp_comparison r;
+    const double x = got->tensor.f64[i], y = fixture->tensor.f64[i];
+    lp_compare(&r, x, &truth->numbers[i], truth->layout.dtype, how->flushes_subnormals);
+    const bool alike = lp_classify(x) == lp_classify(y) && (lp_classify(x) != LP_FINITE || fabs(x - y) <= r.budget);
+    if (r.fit != LP_FITS && !alike) return false;
+  }
+  return true;
 }
 
-/* An erratum must be a live one: the fixture is outside the budget around the reference, else it is stale. */
-static void apply_erratum(lp_result *r, int i, const lp_verdict *against_reference, bool fixture_wrong) {
+/* An erratum must be a live one: the fixture is outside the budget of the definition, else it is stale. A candidate
+ * that is wrong where PyTorch is, and as PyTorch is, is excused under profile pytorch. */
+static void apply_erratum(lp_result *r, int i, const witnesses *w, const lp_judging *how) {
   lp_verdict *v = &r->verdicts[i];
-  if (!fixture_wrong) {
+  if (!(r->off[i] & LP_OFF_FIXTURE)) {
     v->kind = LP_VERDICT_FAIL;
-    snprintf(v->reason, sizeof v->reason, "the registered erratum no longer shows: PyTorch agrees with the reference");
-    r->alone[i] = LP_ALONE_NOBODY;
+    v->cause = LP_CAUSE_STALE;
+    snprintf(v->reason, sizeof v->reason, "the registered erratum no longer shows: PyTorch agrees with the definition");
     return;
   }
-  if (v->kind == LP_VERDICT_FAIL) *v = *against_reference; /* the definition decides */
-  if (v->kind == LP_VERDICT_PASS) v->kind = LP_VERDICT_WAIVED;
+  if (v->kind != LP_VERDICT_FAIL || how->profile != LP_PROFILE_PYTORCH || !w->own.has_exact) return;
+  if (follows_fixture(lp_outcome_find(&w->candidate, v->input), lp_outcome_find(w->fixture, v->input),
+                      lp_exact_find(&w->own.exact, v->input), how)) {
+    v->kind = LP_VERDICT_WAIVED;
+  }
 }
 
-/* Where rounding decides, fixture and reference may stand on either side: who agrees with one of them passes. */
-static void accept_either_side(lp_verdict *v, const lp_verdict *against_reference) {
-  const bool undecided = v->kind == LP_VERDICT_INCONCLUSIVE && v->lenient;
-  if (undecided && against_reference && against_reference->kind == LP_VERDICT_PASS) v->kind = LP_VERDICT_PASS;
-}
-
-static void judge_with_fixture(lp_result *r, const witnesses *w, const lp_errata *errata) {
-  const lp_case *c = &r->entry->c;
-  lp_verdict by_reference[LP_MAX_VERDICTS], fixture[LP_MAX_VERDICTS];
-  r->n_verdicts = judge_pair(r->verdicts, c, &w->candidate, w->fixture, &w->own);
-  const int n_reference = judge_pair(by_reference, c, &w->candidate, &w->own.reference, &w->own);
-  const int n_fixture = judge_pair(fixture, c, w->fixture, &w->own.reference, &w->own);
+static void find_who_is_off(lp_result *r, const opinions *o, bool ours) {
   for (int i = 0; i < r->n_verdicts; i++) {
     const int input = r->verdicts[i].input;
-    const bool fixture_wrong = differ(fixture, n_fixture, input);
-    r->alone[i] = who_stands_alone(r->verdicts[i].kind == LP_VERDICT_FAIL, differ(by_reference, n_reference, input),
-                                   fixture_wrong);
-    char name[LP_NAME_MAX];
-    r->errata[i] = lp_errata_find(errata, c->id, verdict_output_name(name, c->loss, input));
-    const lp_verdict *against_reference = find_verdict(by_reference, n_reference, input);
-    accept_either_side(&r->verdicts[i], against_reference);
-    if (r->errata[i] && against_reference) apply_erratum(r, i, against_reference, fixture_wrong);
+    if (r->verdicts[i].kind == LP_VERDICT_FAIL && !ours) r->off[i] |= LP_OFF_CANDIDATE;
+    if (is_off(o->fixture, o->n_fixture, input)) r->off[i] |= LP_OFF_FIXTURE;
+    if (is_off(o->reference, o->n_reference, input)) r->off[i] |= LP_OFF_REFERENCE;
   }
 }
 
-static void judge_without_fixture(lp_result *r, const witnesses *w) {
-  r->n_verdicts = judge_pair(r->verdicts, &r->entry->c, &w->candidate, &w->own.reference, &w->own);
-  for (int i = 0; i < r->n_verdicts; i++) {
-    if (r->verdicts[i].kind == LP_VERDICT_FAIL) r->alone[i] = LP_ALONE_CANDIDATE;
+static void judge_witnesses(lp_result *r, const witnesses *w, const lp_errata *errata, const lp_certification *run) {
+  const lp_case *c = &r->entry->c;
+  const lp_exact *exact = lp_examination_exact(&w->own);
+  const lp_judging theirs = {.profile = LP_PROFILE_PYTORCH};
+  opinions o = {.n_fixture = 0};
+  r->n_verdicts = lp_judge(r->verdicts, c, &w->candidate, w->has_limits ? &w->limits : exact, &run->how);
+  o.n_reference = lp_judge(o.reference, c, &w->own.reference, exact, &theirs);
+  if (w->fixture) o.n_fixture = lp_judge(o.fixture, c, w->fixture, exact, &theirs);
+  find_who_is_off(r, &o, run->ours);
+  for (int i = 0; w->fixture && i < r->n_verdicts; i++) {
+    char name[LP_NAME_MAX];
+    r->errata[i] = lp_errata_find(errata, c->id, verdict_output_name(name, c->loss, r->verdicts[i].input));
+    if (r->errata[i]) apply_erratum(r, i, w, &run->how);
   }
+}
+
+/* The exact oracle's, where it decides them; the rest are the reference's. */
+static uint64_t regimes_of(const lp_examination *own) {
+  if (!own->has_exact) return own->regimes;
+  return (own->regimes & ~own->exact.regimes_known) | own->exact.regimes;
+}
+
+static lp_status find_limits(witnesses *w, const lp_result *r, lp_error *error) {
+  lp_plan plan;
+  if (!lp_exact_has_special(&r->entry->c)) return LP_OK;
+  LP_TRY(lp_plan_init(&plan, &r->entry->c, error));
+  LP_TRY(lp_exact_evaluate(&w->limits, &plan, NULL, error));
+  w->has_limits = true;
+  return lp_exact_take_limits(&w->limits, &plan, error);
 }
 
 static lp_status judge_entry(lp_result *r, lp_arena *scratch, lp_candidate *candidate, const lp_errata *errata,
-                             lp_error *error) {
+                             const lp_certification *run, lp_error *error) {
   witnesses w = {.fixture = r->entry->has_outcome ? &r->entry->outcome : NULL};
-  LP_TRY(lp_examine(&w.own, scratch, &r->entry->c, error));
-  LP_TRY(lp_candidate_answer(candidate, &w.candidate, scratch, &r->entry->c, error));
-  r->regimes = w.own.regimes;
-  r->reject = w.own.reject;
-  if (w.fixture) {
-    judge_with_fixture(r, &w, errata);
-  } else {
-    judge_without_fixture(r, &w);
+  LP_TRY(lp_examine_exactly(&w.own, scratch, &r->entry->c, NULL, error));
+  lp_status status = lp_candidate_answer(candidate, &w.candidate, scratch, &r->entry->c, error);
+  if (status == LP_OK && run->how.profile == LP_PROFILE_MATH && w.own.has_exact) status = find_limits(&w, r, error);
+  if (status == LP_OK) {
+    r->regimes = regimes_of(&w.own);
+    r->reject = w.own.reject;
+    judge_witnesses(r, &w, errata, run);
   }
-  return LP_OK;
+  if (w.has_limits) lp_exact_clear(&w.limits);
+  lp_examination_clear(&w.own);
+  return status;
 }
 
 /* --- all cases ---------------------------------------------------------------------------------------------- */
@@ -120,15 +153,8 @@ typedef struct work {
   const lp_errata *errata;
   const lp_certify_options *options;
   pthread_mutex_t lock;
-  int next, done;
+  int done;
 } work;
-
-static int take(work *w) {
-  pthread_mutex_lock(&w->lock);
-  const int i = w->next < w->run->n_results ? w->next++ : -1;
-  pthread_mutex_unlock(&w->lock);
-  return i;
-}
 
 static void finish(work *w, lp_result *r, lp_status status, const lp_error *error) {
   pthread_mutex_lock(&w->lock);
@@ -142,29 +168,14 @@ static void finish(work *w, lp_result *r, lp_status status, const lp_error *erro
   pthread_mutex_unlock(&w->lock);
 }
 
-static void *worker(void *argument) {
-  work *w = argument;
-  for (int i = take(w); i >= 0; i = take(w)) {
-    lp_error error = {.message = "out of memory"};
-    lp_arena *scratch = lp_arena_new(0);
-    const lp_status status =
-        scratch ? judge_entry(&w->run->results[i], scratch, w->candidate, w->errata, &error) : LP_NO_MEMORY;
-    lp_arena_free(scratch);
-    finish(w, &w->run->results[i], status, &error);
-  }
-  return NULL;
-}
-
-enum { MAX_JOBS = 256 };
-
-static void run_workers(work *w, int jobs) {
-  pthread_t threads[MAX_JOBS];
-  int started = 0;
-  while (started < jobs - 1 && started < MAX_JOBS && pthread_create(&threads[started], NULL, worker, w) == 0) {
-    started++;
-  }
-  worker(w);
-  for (int i = 0; i < started; i++) pthread_join(threads[i], NULL);
+static void judge_one(void *context, int i) {
+  work *w = context;
+  lp_error error = {.message = "out of memory"};
+  lp_arena *scratch = lp_arena_new(0);
+  const lp_status status =
+      scratch ? judge_entry(&w->run->results[i], scratch, w->candidate, w->errata, w->run, &error) : LP_NO_MEMORY;
+  lp_arena_free(scratch);
+  finish(w, &w->run->results[i], status, &error);
 }
 
 static bool selected(const lp_suite_entry *e, const lp_certify_options *o) {
@@ -218,28 +229,34 @@ static lp_status check_questions(const lp_certification *run, lp_error *error) {
 
 static void tally(lp_tally *t, const lp_verdict *v, const lp_result *r) {
   t->judged++;
-  if (!isfinite(v->ratio) || (t->worst && v->ratio <= t->worst_ratio)) return;
-  t->worst_ratio = v->ratio;
-  t->worst_ulp = v->error_ulp;
+  if (!isfinite(v->at.ratio) || (t->worst && v->at.ratio <= t->worst_ratio)) return;
+  t->worst_ratio = v->at.ratio;
+  t->worst_ulp = v->at.error_ulp;
   t->worst = r;
 }
 
-/* A disagreement between the fixture and the reference that no erratum explains, a registered one that is gone, and
- * any failure of our own reference are the harness's fault, not the candidate's. */
-static bool is_harness_fault(const lp_certification *run, const lp_result *r, int i) {
-  const bool failed = r->verdicts[i].kind == LP_VERDICT_FAIL;
-  if (r->errata[i]) return failed && (run->ours || r->alone[i] == LP_ALONE_NOBODY);
-  return (failed && run->ours) || (r->alone[i] != LP_ALONE_NOBODY && r->alone[i] != LP_ALONE_CANDIDATE);
+/* A fixture that is off without a registered erratum, a registered one that is gone, and a reference that is off are
+ * the harness's fault, not the candidate's. */
+bool lp_result_is_harness_fault(const lp_result *r, int i) {
+  if (r->off[i] & LP_OFF_REFERENCE || r->verdicts[i].cause == LP_CAUSE_STALE) return true;
+  return r->off[i] & LP_OFF_FIXTURE && !r->errata[i];
+}
+
+static void add_grade(lp_loss_summary *s, const lp_verdict *v, lp_dtype dtype) {
+  if (lp_dtype_is_floating(dtype) && v->grade > s->grades[dtype]) s->grades[dtype] = v->grade;
 }
 
 static void add_verdict(lp_certification *run, lp_loss_summary *s, const lp_result *r, int i) {
   const lp_verdict *v = &r->verdicts[i];
   s->counts[v->kind]++;
   run->counts[v->kind]++;
-  run->lenient += v->lenient && v->kind == LP_VERDICT_PASS;
-  if (v->kind == LP_VERDICT_FAIL && r->errata[i] && r->alone[i] == LP_ALONE_NOBODY) run->stale_errata++;
-  run->harness_faults += is_harness_fault(run, r, i);
+  run->other_sides += v->other_side && v->kind == LP_VERDICT_PASS;
+  run->stale_errata += v->cause == LP_CAUSE_STALE;
+  run->errata += r->errata[i] != NULL;
+  s->errata += r->errata[i] != NULL;
+  run->harness_faults += lp_result_is_harness_fault(r, i);
   if (v->input == LP_OUTPUT_CASE || v->kind == LP_VERDICT_UNSUPPORTED) return;
+  add_grade(s, v, r->entry->c.dtype);
   tally(v->input == LP_OUTPUT_LOSS ? &s->value : &s->gradient, v, r);
 }
 
@@ -266,7 +283,7 @@ static void summarize(lp_certification *run) {
 static lp_status certify(lp_certification *run, work *w, const lp_suite *suite, lp_error *error) {
   LP_TRY(select_cases(run, suite, w->options, error));
   if (lp_candidate_goes_by_id(w->candidate)) LP_TRY(check_ids(run, error));
-  run_workers(w, w->options->jobs);
+  lp_pool_run(w->options->jobs, run->n_results, judge_one, w);
   LP_TRY(check_questions(run, error));
   summarize(run);
   return LP_OK;
@@ -277,6 +294,7 @@ lp_status lp_certify(lp_certification *run, lp_candidate *candidate, const lp_su
   *run = (lp_certification){.candidate = lp_candidate_name(candidate),
                             .files = options->files,
                             .n_files = options->n_files,
+                            .how = options->how,
                             .ours = lp_candidate_is_ours(candidate)};
   run->arena = lp_arena_new(0);
   if (!run->arena) return lp_fail(error, LP_NO_MEMORY, "out of memory");

@@ -1,7 +1,8 @@
-/* Certification: every case of a suite put to a candidate, judged against the witnesses, and added up.
+/* Certification: every case of a suite put to a candidate, judged against what is true, and added up.
  *
- * Witnesses of a case: the fixture (PyTorch's outcome stored beside it, when the suite has one) and the reference.
- * The expected outcome is the fixture; where an erratum says that the fixture's output is wrong, the reference. */
+ * The exact oracle decides. The other witnesses of a case, the fixture (PyTorch's outcome stored beside it, when the
+ * suite has one) and the reference, are judged in the same way, so that it shows who is off: a fixture that is, without
+ * a registered erratum, or a reference that is, is the harness's fault and not the candidate's. */
 #ifndef LP_HARNESS_CERTIFY_H
 #define LP_HARNESS_CERTIFY_H
 
@@ -10,16 +11,16 @@
 #include "harness/examine.h"
 #include "harness/judge.h"
 
-/* Who stands alone when witnesses disagree. */
-typedef enum lp_alone {
-  LP_ALONE_NOBODY = 0,
-  LP_ALONE_CANDIDATE, /* the fixture and the reference agree with each other */
-  LP_ALONE_FIXTURE,   /* the candidate and the reference agree: an erratum, registered or not */
-  LP_ALONE_REFERENCE, /* the candidate and the fixture agree: our bug */
-  LP_ALONE_EVERYONE,  /* all differ */
-} lp_alone;
+/* Who is off at an output: bits. */
+typedef enum lp_off {
+  LP_OFF_NOBODY = 0,
+  LP_OFF_CANDIDATE = 1,
+  LP_OFF_FIXTURE = 2,   /* an erratum, registered or not */
+  LP_OFF_REFERENCE = 4, /* our bug */
+} lp_off;
 
-const char *lp_alone_name(lp_alone alone);
+/* "nobody", "candidate", "candidate and fixture" ...: who stands alone against the definition. */
+const char *lp_off_name(unsigned off);
 
 typedef struct lp_result {
   const lp_suite_entry *entry;
@@ -27,7 +28,7 @@ typedef struct lp_result {
   lp_reject reject;
   int n_verdicts;
   lp_verdict verdicts[LP_MAX_VERDICTS];
-  lp_alone alone[LP_MAX_VERDICTS];
+  unsigned off[LP_MAX_VERDICTS];             /* LP_OFF_... bits */
   const lp_erratum *errata[LP_MAX_VERDICTS]; /* the erratum that covers the output, or NULL */
   lp_status status;                          /* not LP_OK: the harness could not judge the case */
   const char *message;                       /* why; never NULL */
@@ -36,7 +37,7 @@ typedef struct lp_result {
 /* One line of the table: a loss, its value or its gradients. */
 typedef struct lp_tally {
   long judged;        /* verdicts */
-  double worst_ratio; /* of the budget, over finite passing and failing verdicts */
+  double worst_ratio; /* of the budget, over finite errors */
   double worst_ulp;   /* of the verdict with the worst ratio */
   const lp_result *worst;
 } lp_tally;
@@ -45,6 +46,8 @@ typedef struct lp_loss_summary {
   const lp_loss *loss;
   int cases, rejected;                /* put to the candidate; of these expected to be rejected */
   long counts[LP_VERDICT_WAIVED + 1]; /* verdicts by kind */
+  long errata;                        /* outputs that a registered erratum covers */
+  lp_grade grades[LP_BFLOAT16 + 1];   /* the worst, by the dtype of the case; NONE: nothing was compared */
   lp_tally value, gradient;
   uint64_t regimes;
   unsigned rejects;
@@ -61,7 +64,9 @@ typedef struct lp_certification {
   lp_loss_summary *losses; /* in registry order, those that had cases */
   int n_losses;
   long counts[LP_VERDICT_WAIVED + 1];
-  long lenient;       /* gradients accepted because the comparison cannot decide them */
+  long other_sides; /* gradients accepted on another side of a kink */
+  long errata;      /* outputs that a registered erratum covers */
+  lp_judging how;
   int harness_faults; /* unregistered disagreements of our own witnesses, stale errata, cases not judged */
   int stale_errata;   /* registered outputs at which PyTorch now agrees with the reference */
 } lp_certification;
@@ -72,6 +77,7 @@ typedef struct lp_certify_options {
   const char *id;           /* only this case; NULL: all */
   const char *const *files; /* as in lp_certification */
   int n_files;
+  lp_judging how;
   int jobs;                                             /* threads, at least 1 */
   void (*progress)(void *context, int done, int total); /* NULL: none; called under a lock */
   void *context;
@@ -83,6 +89,9 @@ typedef struct lp_certify_options {
 lp_status lp_certify(lp_certification *run, lp_candidate *candidate, const lp_suite *suite, const lp_errata *errata,
                      const lp_certify_options *options, lp_error *error) LP_MUST_USE;
 void lp_certification_clear(lp_certification *run);
+
+/* Is one of our own witnesses off at this verdict: the reference, a fixture without an erratum, a stale erratum? */
+bool lp_result_is_harness_fault(const lp_result *result, int verdict);
 
 /* The exit code of the run: 3 harness at fault, 4 nothing ran, 1 findings, 5 only inconclusive left, 0 conforms. */
 int lp_certification_exit_code(const lp_certification *run);

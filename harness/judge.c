@@ -1,129 +1,114 @@
 #include "harness/judge.h"
 
-#include <float.h>
 #include <math.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
-typedef enum number_class { FINITE, PLUS_INFINITY, MINUS_INFINITY, NOT_A_NUMBER } number_class;
+#include "harness/kinks.h"
 
-static number_class classify(double x) {
-  if (isnan(x)) return NOT_A_NUMBER;
-  if (isinf(x)) return x > 0 ? PLUS_INFINITY : MINUS_INFINITY;
-  return FINITE;
-}
-
-static const char *class_name(number_class class) {
-  static const char *const names[] = {"a finite number", "+infinity", "-infinity", "NaN"};
-  return names[class];
-}
+const char *lp_profile_name(lp_profile profile) { return profile == LP_PROFILE_MATH ? "math" : "pytorch"; }
 
 const char *lp_verdict_name(lp_verdict_kind kind) {
   static const char *const names[] = {"pass", "fail", "inconclusive", "unsupported", "waived"};
   return names[kind];
 }
 
-double lp_budget(lp_dtype dtype, double scale) {
-  return LP_BUDGET_K * lp_dtype_unit_roundoff(dtype) * scale + LP_BUDGET_K * lp_dtype_smallest_subnormal(dtype);
+const char *lp_cause_name(lp_cause cause) {
+  static const char *const names[] = {"none",    "value",   "class", "kink",    "shape",       "missing", "unwanted",
+                                      "accepts", "rejects", "crash", "timeout", "unsupported", "wide",    "stale"};
+  return names[cause];
 }
 
-double lp_ulp(lp_dtype dtype, double x) {
-  const double eta = lp_dtype_smallest_subnormal(dtype);
-  if (x == 0.0 || !isfinite(x)) return eta;
-  int exponent;
-  frexp(x, &exponent); /* |x| in [2^(exponent-1), 2^exponent) */
-  return fmax(ldexp(2.0 * lp_dtype_unit_roundoff(dtype), exponent - 1), eta);
+char lp_grade_letter(lp_grade grade) { return "-ABCF"[grade]; }
+
+/* --- one output --------------------------------------------------------------------------------------------- */
+
+static lp_grade grade_of(const lp_comparison *r) {
+  if (r->fit != LP_FITS) return LP_GRADE_F;
+  if (r->pairwise_ratio <= 0.25) return LP_GRADE_A;
+  return r->pairwise_ratio <= 1.0 ? LP_GRADE_B : LP_GRADE_C;
 }
 
-/* Infinity is what a number beyond the dtype becomes, so the two are the same. */
-static bool both_overflow(lp_dtype dtype, double a, double b) {
-  const double largest = lp_dtype_largest(dtype);
-  return fabs(a) > largest && fabs(b) > largest && (isinf(a) || isinf(b)) && (a > 0) == (b > 0);
-}
+/* How bad a fit is, for keeping the worst element of an output. */
+static int severity(lp_fit fit) { return fit == LP_FITS ? 0 : fit == LP_FITS_PERHAPS ? 1 : 2; }
 
-/* Compares one element; leaves kind, got, expected, error, budget and ratio in *v. */
-static void compare(lp_verdict *v, lp_dtype dtype, double got, double expected, double scale) {
-  const number_class g = classify(got), e = classify(expected);
-  *v = (lp_verdict){.kind = LP_VERDICT_PASS, .got = got, .expected = expected, .budget = lp_budget(dtype, scale)};
-  if (both_overflow(dtype, got, expected)) return;
-  if (g != e) {
-    v->kind = LP_VERDICT_FAIL;
-    v->error = v->error_ulp = v->ratio = INFINITY;
-    snprintf(v->reason, sizeof v->reason, "expected %s, got %s", class_name(e), class_name(g));
-    return;
-  }
-  if (g != FINITE || got == expected) return;
-  v->error = fabs(got - expected);
-  v->error_ulp = v->error / lp_ulp(dtype, expected);
-  if (!(scale < DBL_MAX) && v->error > lp_budget(dtype, fabs(expected))) { /* no scale is below |expected| */
-    v->kind = LP_VERDICT_INCONCLUSIVE;
-    snprintf(v->reason, sizeof v->reason, "the scale of the error is beyond the range of double");
-    return;
-  }
-  v->ratio = scale < DBL_MAX ? v->error / v->budget : 0.0;
-  if (v->ratio <= 1.0) return;
-  v->kind = LP_VERDICT_FAIL;
-  snprintf(v->reason, sizeof v->reason, "the error is %.3g times the budget", v->ratio);
-}
-
-/* How bad a verdict on an element is, for keeping the worst one of an output. */
-static int severity(lp_verdict_kind kind) {
-  static const int rank[] = {[LP_VERDICT_PASS] = 0, [LP_VERDICT_INCONCLUSIVE] = 1, [LP_VERDICT_FAIL] = 2};
-  return rank[kind];
-}
-
-static bool worse(const lp_verdict *a, const lp_verdict *b) {
-  if (severity(a->kind) != severity(b->kind)) return severity(a->kind) > severity(b->kind);
+static bool worse(const lp_comparison *a, const lp_comparison *b) {
+  if (severity(a->fit) != severity(b->fit)) return severity(a->fit) > severity(b->fit);
   return a->ratio > b->ratio;
 }
 
-/* Does not fail what the comparison cannot decide. */
-static void be_lenient(lp_verdict *v, unsigned lenience) {
-  const bool finite = classify(v->got) == FINITE && classify(v->expected) == FINITE;
-  if (v->kind != LP_VERDICT_FAIL || !(lenience & (finite ? LP_LENIENT_KINK : LP_LENIENT_OPEN))) return;
-  v->kind = LP_VERDICT_INCONCLUSIVE;
-  v->lenient = true;
-  v->ratio = 0.0;
-  snprintf(v->reason, sizeof v->reason,
-           finite ? "beside a kink: rounding decides the side" : "infinities of both signs meet: their order decides");
+static void describe(lp_verdict *v) {
+  const lp_comparison *r = &v->at;
+  if (r->fit == LP_FITS) return;
+  v->kind = r->fit == LP_FITS_NOT ? LP_VERDICT_FAIL : LP_VERDICT_INCONCLUSIVE;
+  if (r->fit == LP_FITS_PERHAPS) {
+    v->cause = LP_CAUSE_WIDE;
+    snprintf(v->reason, sizeof v->reason, "the true value is enclosed too widely to decide");
+  } else if (r->got_class == LP_FINITE && r->true_class == LP_FINITE) {
+    v->cause = LP_CAUSE_VALUE;
+    snprintf(v->reason, sizeof v->reason, "the error is %.3g times the budget", r->ratio);
+  } else {
+    v->cause = LP_CAUSE_CLASS;
+    snprintf(v->reason, sizeof v->reason, "expected %s, got %s", lp_class_name(r->true_class),
+             lp_class_name(r->got_class));
+  }
 }
 
-static lp_verdict wrong_shape(int input, const lp_tensor *got, const lp_tensor *expected) {
-  lp_verdict v = {.kind = LP_VERDICT_FAIL, .input = input, .index = LP_WHOLE_OUTPUT};
-  char found[64], wanted[64];
-  v.error = v.ratio = v.error_ulp = INFINITY;
-  snprintf(v.reason, sizeof v.reason, "expected shape %s, got %s",
-           lp_tensor_shape_text(wanted, sizeof wanted, expected), lp_tensor_shape_text(found, sizeof found, got));
+/* The worst element of an output under a choice at the kinks (NULL: as the numbers are). */
+static lp_verdict judge_output(const lp_output *got, const lp_exact *exact, int output, const lp_judging *how,
+                               const double *share) {
+  const lp_exact_output *want = &exact->outputs[output];
+  lp_verdict v = {.kind = LP_VERDICT_PASS, .input = want->input, .index = LP_WHOLE_OUTPUT};
+  for (int64_t i = 0; i < want->layout.numel; i++) {
+    lp_comparison r;
+    lp_compare(&r, got->tensor.f64[i], &want->numbers[i], want->layout.dtype, how->flushes_subnormals);
+    if (share && r.fit != LP_FITS) {
+      lp_exact_number number;
+      lp_kinks_apply(&number, exact, output, i, share);
+      lp_compare(&r, got->tensor.f64[i], &number, want->layout.dtype, how->flushes_subnormals);
+      lp_exact_number_clear(&number);
+      v.other_side = true;
+    }
+    const lp_grade grade = grade_of(&r);
+    if (grade > v.grade) v.grade = grade;
+    if (i > 0 && !worse(&r, &v.at)) continue;
+    v.index = i;
+    v.got = got->tensor.f64[i];
+    v.at = r;
+  }
+  describe(&v);
   return v;
 }
 
-static lp_verdict judge_output(const lp_output *got, const lp_output *expected, const lp_output *scale,
-                               unsigned lenience) {
-  const lp_tensor *g = &got->tensor, *e = &expected->tensor;
-  const lp_tensor *s = scale && lp_tensor_same_shape(&scale->tensor, e) ? &scale->tensor : NULL;
-  lp_verdict worst = {.kind = LP_VERDICT_PASS, .input = expected->input, .index = LP_WHOLE_OUTPUT};
-  if (!lp_tensor_same_shape(g, e)) return wrong_shape(expected->input, g, e);
-  for (int64_t i = 0; i < e->numel; i++) {
-    lp_verdict v;
-    compare(&v, s ? s->dtype : e->dtype, g->f64[i], e->f64[i], s ? s->f64[i] : INFINITY);
-    v.input = expected->input;
-    v.index = i;
-    be_lenient(&v, lenience);
-    if (i == 0 || worse(&v, &worst)) worst = v;
-  }
-  return worst;
+static lp_verdict wrong_shape(const lp_output *got, const lp_exact_output *want) {
+  lp_verdict v = {.kind = LP_VERDICT_FAIL, .cause = LP_CAUSE_SHAPE, .input = want->input, .index = LP_WHOLE_OUTPUT};
+  char found[64], wanted[64];
+  v.at.fit = LP_FITS_NOT;
+  v.at.ratio = INFINITY;
+  v.grade = LP_GRADE_F;
+  snprintf(v.reason, sizeof v.reason, "expected shape %s, got %s",
+           lp_tensor_shape_text(wanted, sizeof wanted, &want->layout),
+           lp_tensor_shape_text(found, sizeof found, &got->tensor));
+  return v;
 }
 
-static lp_verdict case_verdict(lp_verdict_kind kind, const char *reason) {
-  lp_verdict v = {.kind = kind, .input = LP_OUTPUT_CASE, .index = LP_WHOLE_OUTPUT};
-  if (kind == LP_VERDICT_FAIL) v.ratio = INFINITY;
+/* --- acceptance --------------------------------------------------------------------------------------------- */
+
+static lp_verdict whole(lp_verdict_kind kind, lp_cause cause, int input, const char *reason) {
+  lp_verdict v = {.kind = kind, .cause = cause, .input = input, .index = LP_WHOLE_OUTPUT};
+  if (kind == LP_VERDICT_FAIL) {
+    v.at.fit = LP_FITS_NOT;
+    v.at.ratio = INFINITY;
+    v.grade = LP_GRADE_F;
+  }
   snprintf(v.reason, sizeof v.reason, "%s", reason);
   return v;
 }
 
 /* A verdict on acceptance with what the candidate said: a stranger's text, so only what any terminal takes. */
-static lp_verdict refusal(const char *reason, const lp_outcome *candidate) {
-  lp_verdict v = case_verdict(LP_VERDICT_FAIL, reason);
+static lp_verdict refusal(lp_cause cause, const char *reason, const lp_outcome *candidate) {
+  lp_verdict v = whole(LP_VERDICT_FAIL, cause, LP_OUTPUT_CASE, reason);
   const size_t used = strlen(v.reason);
   if (*candidate->message) snprintf(v.reason + used, sizeof v.reason - used, ": %s", candidate->message);
   for (char *at = v.reason; *at; at++) {
@@ -132,43 +117,132 @@ static lp_verdict refusal(const char *reason, const lp_outcome *candidate) {
   return v;
 }
 
-static lp_verdict judge_acceptance(const lp_case *c, const lp_outcome *candidate, const lp_outcome *expected) {
+static lp_verdict judge_acceptance(const lp_case *c, const lp_outcome *candidate, bool accepted) {
   switch (candidate->kind) {
     case LP_OUTCOME_UNSUPPORTED:
-      return case_verdict(LP_VERDICT_UNSUPPORTED, "the candidate does not support it");
+      return whole(LP_VERDICT_UNSUPPORTED, LP_CAUSE_UNSUPPORTED, LP_OUTPUT_CASE, "the candidate does not support it");
     case LP_OUTCOME_CRASHED:
-      return refusal("the candidate crashed", candidate);
+      return refusal(LP_CAUSE_CRASH, "the candidate crashed", candidate);
     case LP_OUTCOME_TIMED_OUT:
-      return refusal("the candidate did not answer in time", candidate);
+      return refusal(LP_CAUSE_TIMEOUT, "the candidate did not answer in time", candidate);
     case LP_OUTCOME_OK:
     case LP_OUTCOME_REJECTED:
       break;
   }
-  if (candidate->kind == expected->kind || c->expect == LP_EXPECT_EITHER) return case_verdict(LP_VERDICT_PASS, "");
-  return candidate->kind == LP_OUTCOME_OK ? case_verdict(LP_VERDICT_FAIL, "accepts what must be rejected")
-                                          : refusal("rejects what must be accepted", candidate);
+  if ((candidate->kind == LP_OUTCOME_OK) == accepted || c->expect == LP_EXPECT_EITHER) {
+    return whole(LP_VERDICT_PASS, LP_CAUSE_NONE, LP_OUTPUT_CASE, "");
+  }
+  if (!accepted) return whole(LP_VERDICT_FAIL, LP_CAUSE_ACCEPTS, LP_OUTPUT_CASE, "accepts what must be rejected");
+  return refusal(LP_CAUSE_REJECTS, "rejects what must be accepted", candidate);
 }
 
-static lp_verdict missing_output(int input, const char *reason) {
-  lp_verdict v = case_verdict(LP_VERDICT_FAIL, reason);
-  v.input = input;
-  return v;
+/* --- all outputs -------------------------------------------------------------------------------------------- */
+
+static bool shapes_agree(const lp_outcome *candidate, const lp_exact *exact) {
+  for (int k = 0; k < exact->n_outputs; k++) {
+    const lp_output *got = lp_outcome_find(candidate, exact->outputs[k].input);
+    if (!got || !lp_tensor_same_shape(&got->tensor, &exact->outputs[k].layout)) return false;
+  }
+  return true;
 }
 
-int lp_judge(lp_verdict verdicts[LP_MAX_VERDICTS], const lp_case *c, const lp_outcome *candidate,
-             const lp_outcome *expected, const lp_outcome *scale, unsigned lenience) {
+/* The verdicts on all outputs under one choice at the kinks. */
+static int judge_outputs(lp_verdict *verdicts, const lp_case *c, const lp_outcome *candidate, const lp_exact *exact,
+                         const lp_judging *how, const double *share) {
   int n = 0;
-  verdicts[n++] = judge_acceptance(c, candidate, expected);
-  if (candidate->kind != LP_OUTCOME_OK || expected->kind != LP_OUTCOME_OK) return n;
   for (int input = LP_OUTPUT_LOSS; input < c->loss->n_inputs; input++) {
-    const lp_output *got = lp_outcome_find(candidate, input), *want = lp_outcome_find(expected, input);
-    if (!got && !want) continue;
-    if (!got || !want) {
-      verdicts[n++] = missing_output(input, got ? "an output that the loss does not have" : "the output is missing");
-      continue;
+    const lp_output *got = lp_outcome_find(candidate, input);
+    const lp_exact_output *want = lp_exact_find(exact, input);
+    if (got && want) {
+      verdicts[n++] = lp_tensor_same_shape(&got->tensor, &want->layout)
+                          ? judge_output(got, exact, (int)(want - exact->outputs), how, share)
+                          : wrong_shape(got, want);
+    } else if (want) {
+      verdicts[n++] = whole(LP_VERDICT_FAIL, LP_CAUSE_MISSING, input, "the output is missing");
+    } else if (got) {
+      verdicts[n++] = whole(LP_VERDICT_FAIL, LP_CAUSE_UNWANTED, input, "an output that the loss does not have");
     }
-    verdicts[n] = judge_output(got, want, lp_outcome_find(scale, input), input >= 0 ? lenience : 0u);
-    n++;
   }
   return n;
+}
+
+static bool any_gradient_off(const lp_verdict *verdicts, int n) {
+  for (int i = 0; i < n; i++) {
+    if (verdicts[i].input >= 0 && verdicts[i].kind != LP_VERDICT_PASS) return true;
+  }
+  return false;
+}
+
+/* Marks the gradients that are off as contradicting every choice at the kinks, or as undecided. */
+static void condemn(lp_verdict *verdicts, int n, const lp_exact *exact, const lp_kink_answer *answer) {
+  for (int i = 0; i < n; i++) {
+    lp_verdict *v = &verdicts[i];
+    const bool blamed = answer->output < 0 || v->input == exact->outputs[answer->output].input;
+    if (v->input < 0 || v->kind == LP_VERDICT_PASS || v->cause == LP_CAUSE_CLASS) continue;
+    if (answer->fit == LP_FITS_NOT && blamed) {
+      v->kind = LP_VERDICT_FAIL;
+      v->cause = LP_CAUSE_KINK;
+      snprintf(v->reason, sizeof v->reason, "no choice of sides at the kinks of the case gives this gradient");
+    } else if (answer->fit == LP_FITS_PERHAPS) {
+      v->kind = LP_VERDICT_INCONCLUSIVE;
+      v->cause = LP_CAUSE_WIDE;
+      snprintf(v->reason, sizeof v->reason, "too many kinks meet to decide whether some choice of sides gives this");
+    }
+  }
+}
+
+/* A gradient that is off although the case has kinks may be right on other sides of them. */
+static void reconsider(lp_verdict *verdicts, int n, const lp_case *c, const lp_outcome *candidate,
+                       const lp_exact *exact, const lp_judging *how) {
+  lp_kink_answer answer;
+  lp_verdict again[LP_MAX_VERDICTS];
+  if (lp_kinks_solve(&answer, candidate, exact, how, NULL) == LP_OK && answer.share) {
+    judge_outputs(again, c, candidate, exact, how, answer.share);
+    const bool solved = answer.fit == LP_FITS;
+    for (int i = 0; i < n; i++) {
+      if (verdicts[i].input >= 0 && verdicts[i].kind != LP_VERDICT_PASS && solved) verdicts[i] = again[i];
+    }
+    if (!solved) condemn(verdicts, n, exact, &answer);
+  }
+  free(answer.share);
+}
+
+/* Where a loss has a second convention for its gradient, profile math takes either, whole. */
+static void try_alternative(lp_verdict *verdicts, int n, const lp_outcome *candidate, const lp_exact *exact,
+                            const lp_judging *how) {
+  lp_exact other = *exact;
+  other.outputs[1] = exact->alternative;
+  const lp_output *got = lp_outcome_find(candidate, exact->alternative.input);
+  if (!got || !lp_tensor_same_shape(&got->tensor, &exact->alternative.layout)) return;
+  for (int i = 0; i < n; i++) {
+    if (verdicts[i].input != exact->alternative.input || verdicts[i].kind == LP_VERDICT_PASS) continue;
+    const lp_verdict v = judge_output(got, &other, 1, how, NULL);
+    if (v.kind == LP_VERDICT_PASS) verdicts[i] = v;
+  }
+}
+
+int lp_judge(lp_verdict verdicts[LP_MAX_VERDICTS], const lp_case *c, const lp_outcome *candidate, const lp_exact *exact,
+             const lp_judging *how) {
+  verdicts[0] = judge_acceptance(c, candidate, exact != NULL);
+  if (candidate->kind != LP_OUTCOME_OK || !exact) return 1;
+  lp_verdict *outputs = verdicts + 1;
+  const int n = judge_outputs(outputs, c, candidate, exact, how, NULL);
+  if (exact->n_kinks > 0 && shapes_agree(candidate, exact) && any_gradient_off(outputs, n)) {
+    reconsider(outputs, n, c, candidate, exact, how);
+  }
+  if (exact->has_alternative && how->profile == LP_PROFILE_MATH) try_alternative(outputs, n, candidate, exact, how);
+  return 1 + n;
+}
+
+/* --- signatures --------------------------------------------------------------------------------------------- */
+
+char *lp_signature(char *text, size_t capacity, const lp_loss *loss, const lp_verdict *v) {
+  static const char *const classes[] = {"finite", "+inf", "-inf", "NaN"};
+  char name[LP_NAME_MAX] = "acceptance";
+  if (v->input != LP_OUTPUT_CASE) lp_output_name(name, loss, v->input);
+  const int n = snprintf(text, capacity, "%s/%s/%s", loss->name, name, lp_cause_name(v->cause));
+  if (v->cause == LP_CAUSE_CLASS && n >= 0 && (size_t)n < capacity) {
+    snprintf(text + n, capacity - (size_t)n, "/%s-for-%s", classes[v->at.got_class], classes[v->at.true_class]);
+  }
+  return text;
 }

@@ -1,58 +1,79 @@
-/* The judge: from a candidate's outcome and the witnesses to a verdict for each output.
+/* The judge: from a candidate's outcome and the exact enclosures to a verdict for each output.
  *
- * Provisional comparison, until exact enclosures take its seat: an output passes when at every element
- *   |got - expected| <= LP_BUDGET_K * u * scale + LP_BUDGET_K * eta,
- * with scale from lp_reference_scale (one function), u and eta of the dtype. Non-finite values are compared by class
- * (finite, +inf, -inf, NaN) before any subtraction; a number beyond the dtype's largest and infinity are the same. */
+ * A fail is a proof: some element lies outside its budget however the enclosure, and however the kinks of the case, are
+ * taken. A pass is one too. What remains is inconclusive. */
 #ifndef LP_HARNESS_JUDGE_H
 #define LP_HARNESS_JUDGE_H
 
 #include "golden/suite.h"
+#include "harness/compare.h"
 
-enum { LP_BUDGET_K = 8 };
+typedef enum lp_profile {
+  LP_PROFILE_PYTORCH = 0, /* PyTorch's observed choice wherever mathematics leaves one */
+  LP_PROFILE_MATH,        /* any valid subgradient; the limit at infinities */
+} lp_profile;
 
-/* Gradients beyond their budget that this comparison cannot decide: inconclusive, unless another witness agrees. */
-enum {
-  LP_LENIENT_KINK = 1, /* rounding decides the side of a kink: both gradients finite */
-  LP_LENIENT_OPEN = 2, /* infinities of both signs meet, in an order that the definition leaves open: one not finite */
-};
+const char *lp_profile_name(lp_profile profile); /* "pytorch", "math" */
 
 typedef enum lp_verdict_kind {
   LP_VERDICT_PASS = 0,
   LP_VERDICT_FAIL,
   LP_VERDICT_INCONCLUSIVE,
   LP_VERDICT_UNSUPPORTED,
-  LP_VERDICT_WAIVED, /* covered by a registered erratum */
+  LP_VERDICT_WAIVED, /* outside, but PyTorch is too: covered by a registered erratum */
 } lp_verdict_kind;
+
+/* How good a number is. A: within a quarter of the budget at the depth of pairwise summation; B: within the budget at
+ * that depth; C: within the budget; F: outside. */
+typedef enum lp_grade { LP_GRADE_NONE = 0, LP_GRADE_A, LP_GRADE_B, LP_GRADE_C, LP_GRADE_F } lp_grade;
+
+/* What is wrong, in the words of signatures. */
+typedef enum lp_cause {
+  LP_CAUSE_NONE = 0,
+  LP_CAUSE_VALUE,    /* a finite number outside the budget */
+  LP_CAUSE_CLASS,    /* infinite or NaN where it should not be, or the reverse */
+  LP_CAUSE_KINK,     /* no choice of sides at the case's kinks gives this gradient */
+  LP_CAUSE_SHAPE,    /* an output of another shape */
+  LP_CAUSE_MISSING,  /* no such output */
+  LP_CAUSE_UNWANTED, /* an output that the loss does not have */
+  LP_CAUSE_ACCEPTS,  /* accepts what must be rejected */
+  LP_CAUSE_REJECTS,  /* rejects what must be accepted */
+  LP_CAUSE_CRASH,
+  LP_CAUSE_TIMEOUT,
+  LP_CAUSE_UNSUPPORTED,
+  LP_CAUSE_WIDE,  /* inconclusive: the enclosure is too wide */
+  LP_CAUSE_STALE, /* a registered erratum that no longer shows */
+} lp_cause;
 
 typedef struct lp_verdict {
   lp_verdict_kind kind;
-  int input;            /* LP_OUTPUT_LOSS or the index of the gradient's input; LP_OUTPUT_CASE for accept or reject */
-  int64_t index;        /* element with the worst ratio; LP_WHOLE_OUTPUT when no element was compared */
-  double got, expected; /* at that element */
-  double error;         /* |got - expected|; 0 when both are the same non-finite class, infinity when classes differ */
-  double error_ulp;     /* error in units in the last place of `expected` */
-  double budget;
-  double ratio;     /* error / budget */
-  bool lenient;     /* inconclusive for one of LP_LENIENT_..., until another witness agrees */
+  lp_cause cause;
+  lp_grade grade;   /* of the worst element; NONE when nothing was compared */
+  int input;        /* LP_OUTPUT_LOSS or the index of the gradient's input; LP_OUTPUT_CASE for accept or reject */
+  int64_t index;    /* element with the worst ratio; LP_WHOLE_OUTPUT when no element was compared */
+  double got;       /* at that element */
+  lp_comparison at; /* likewise */
+  bool other_side;  /* passes at a kink by another side than the one the numbers hold */
   char reason[160]; /* one sentence when kind is not PASS */
 } lp_verdict;
 
-enum { LP_OUTPUT_CASE = -2, LP_WHOLE_OUTPUT = -1, LP_MAX_VERDICTS = LP_MAX_OUTPUTS + 1 };
+enum { LP_OUTPUT_CASE = -2, LP_WHOLE_OUTPUT = -1, LP_MAX_VERDICTS = 2 + LP_MAX_OUTPUTS };
 
-/* Judges `candidate` against `expected`. scale: outputs of lp_reference_scale, whose dtypes are the outputs' own. An
- * output that it lacks or has in another shape than `expected` (a fixture that contradicts the reference) passes when
- * it is equal, and is inconclusive otherwise. lenience: LP_LENIENT_... bits. Returns how many verdicts it wrote: one
- * for acceptance, then one per output when both sides accepted. */
-int lp_judge(lp_verdict verdicts[LP_MAX_VERDICTS], const lp_case *c, const lp_outcome *candidate,
-             const lp_outcome *expected, const lp_outcome *scale, unsigned lenience);
+typedef struct lp_judging {
+  lp_profile profile;
+  bool flushes_subnormals; /* the candidate declares that its arithmetic does */
+} lp_judging;
 
-/* The error that an element of this dtype and scale is allowed. A pure function: nothing widens it. */
-double lp_budget(lp_dtype dtype, double scale);
-
-/* The unit in the last place of x in this dtype; of 0 and of non-finite numbers, the smallest subnormal. */
-double lp_ulp(lp_dtype dtype, double x);
+/* Judges `candidate`. exact: what is true, or NULL when the case must be rejected. Returns how many verdicts it wrote:
+ * one for acceptance, then one per output when both sides accepted. */
+int lp_judge(lp_verdict verdicts[LP_MAX_VERDICTS], const lp_case *c, const lp_outcome *candidate, const lp_exact *exact,
+             const lp_judging *how);
 
 const char *lp_verdict_name(lp_verdict_kind kind);
+const char *lp_cause_name(lp_cause cause);
+char lp_grade_letter(lp_grade grade); /* '-' for NONE */
+
+/* Same fault, same text: "soft_margin/grad/input/class/NaN-for-finite". No case, no numbers. Into text[capacity]. */
+char *lp_signature(char *text, size_t capacity, const lp_loss *loss, const lp_verdict *v);
 
 #endif

@@ -496,12 +496,13 @@ static uint64_t bit(int regime) { return UINT64_C(1) << regime; }
 static uint64_t bit_if(bool entered, int regime) { return entered ? bit(regime) : 0; }
 
 static uint64_t regimes_of_vector(const vector *v) {
-  double largest = 0.0, sum = 0.0;
+  bool zero = v->width > 0;
+  double sum = 0.0;
   for (int64_t i = 0; i < v->width; i++) {
-    largest = fmax(largest, fabs(v->x[i]));
+    zero = zero && v->x[i] == 0.0;
     sum += v->x[i] * v->x[i];
   }
-  return bit_if(v->width > 0 && largest == 0.0, ZERO_VECTOR) | bit_if(sum <= epsilon, EPSILON_DOMINATES);
+  return bit_if(zero, ZERO_VECTOR) | bit_if(sum <= epsilon, EPSILON_DOMINATES);
 }
 
 static uint64_t regimes_of_rows(const lp_plan *plan, const rows *r) {
@@ -639,6 +640,7 @@ static const lp_input_spec inputs[N_INPUTS] = {
                 .shape = "as input1",
                 .about = "rows to compare them with"},
     [TARGET] = {.name = "target",
+                .apart = true,
                 .kind = LP_KIND_REAL,
                 .integer_ok = true,
                 .max_rank = 1,

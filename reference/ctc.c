@@ -257,10 +257,12 @@ static void prepare(item *i, const lp_plan *plan, double *scratch) {
   i->zeroed = plan->c->params[ZERO_INFINITY] != 0.0 && i->loss_class == (double)INFINITY;
 }
 
-static double loss_of(const item *i) {
+static double loss_over(const item *i, double by) {
   if (i->zeroed) return 0.0;
-  return isfinite(i->loss_class) ? -lp_ctc_log_total(&i->lattice) : i->loss_class;
+  return isfinite(i->loss_class) ? -lp_ctc_log_total_over(&i->lattice, by) : i->loss_class;
 }
+
+static double loss_of(const item *i) { return loss_over(i, 1.0); }
 
 static bool has_paths(const item *i) { return isfinite(i->loss_class) && !lp_wide_is_zero(i->lattice.total); }
 
@@ -334,7 +336,7 @@ static void write_weights(double *grad, const lp_ctc_sequence *q, double g) {
 
 /* --- run --- */
 
-static double run_item(double *grad, item *i, double g) {
+static void run_item(double *grad, item *i, double g) {
   const lp_ctc_sequence *q = &i->q;
   if (i->zeroed) {
     fill(grad, q, 0, q->n_frames, 0.0);
@@ -344,7 +346,6 @@ static double run_item(double *grad, item *i, double g) {
     write_weights(grad, q, g);
   }
   if (i->suspect && !i->zeroed) lp_ctc_mark_classes(grad, q, i->loss_class, g, i->beside);
-  return loss_of(i);
 }
 
 static void run_ctc(lp_outcome *outcome, const lp_plan *plan, double *scratch) {
@@ -355,10 +356,10 @@ static void run_ctc(lp_outcome *outcome, const lp_plan *plan, double *scratch) {
     if (n > 0) next_sequence(&i.q, plan, n);
     prepare(&i, plan, scratch);
     double *of_sequence = grad + n * i.q.n_classes;
-    const double value = run_item(of_sequence, &i, factor(plan, n, i.q.n_labels));
+    run_item(of_sequence, &i, factor(plan, n, i.q.n_labels));
     fill(of_sequence, &i.q, i.q.n_frames, plan->extent[FRAMES], 0.0);
-    if (plan->c->reduction == LP_REDUCTION_NONE) loss[n] = value;
-    lp_sum_add(&sum, value / divisor(plan, i.q.n_labels));
+    if (plan->c->reduction == LP_REDUCTION_NONE) loss[n] = loss_of(&i);
+    lp_sum_add(&sum, loss_over(&i, divisor(plan, i.q.n_labels)));
   }
   if (plan->c->reduction != LP_REDUCTION_NONE) loss[0] = lp_sum_get(&sum);
 }
@@ -563,13 +564,13 @@ static uint64_t regimes_of_ctc(const lp_plan *plan, double *scratch) {
 
 static const lp_input_spec inputs[] = {
     {"log_probs", LP_KIND_REAL, false, true, false, 2, 3, "(T, N, C) or (T, C)", "logarithms of class probabilities",
-     0.0, false},
+     0.0, false, false},
     {"targets", LP_KIND_INDEX, false, false, false, 1, 2, "(N, S) padded, or (sum of target_lengths) concatenated",
-     "labels: classes other than the blank", 0.0, true},
+     "labels: classes other than the blank", 0.0, true, false},
     {"input_lengths", LP_KIND_LENGTH, false, false, false, 0, LP_MAX_RANK, "(N), or () when N is 1",
-     "frames of each sequence, at most T", 0.0, false},
+     "frames of each sequence, at most T", 0.0, false, false},
     {"target_lengths", LP_KIND_LENGTH, false, false, false, 0, LP_MAX_RANK, "(N), or () when N is 1",
-     "labels of each sequence, at most S", 0.0, false},
+     "labels of each sequence, at most S", 0.0, false, false},
 };
 
 static const double blank_values[] = {0.0, 1.0}, blank_rejects[] = {-1.0, 5.0, 1025.0};

@@ -123,12 +123,22 @@ void lp_ctc_forward(lp_ctc_lattice *lattice, const lp_ctc_sequence *q, double *s
   lattice->entered[end] = (lp_wide){1.0, 0.0};
 }
 
-double lp_ctc_log_total(const lp_ctc_lattice *lattice) {
+/* unit times log Z; a small unit keeps the sum of the shifts in range. */
+static double log_total_in(const lp_ctc_lattice *lattice, double unit) {
   const lp_pair relative = lp_wide_log(lattice->total);
-  lp_sum sum = {relative.high, relative.low};
-  for (int64_t t = 0; isfinite(relative.high) && t < lattice->q->n_frames; t++) lp_sum_add(&sum, lattice->shift[t]);
+  lp_sum sum = {unit * relative.high, unit * relative.low};
+  for (int64_t t = 0; isfinite(relative.high) && t < lattice->q->n_frames; t++) {
+    lp_sum_add(&sum, unit * lattice->shift[t]);
+  }
   return lp_sum_get(&sum);
 }
+
+double lp_ctc_log_total_over(const lp_ctc_lattice *lattice, double divisor) {
+  const double total = log_total_in(lattice, 1.0);
+  return isfinite(total) ? total / divisor : log_total_in(lattice, 0x1p-64) / divisor * 0x1p64;
+}
+
+double lp_ctc_log_total(const lp_ctc_lattice *lattice) { return lp_ctc_log_total_over(lattice, 1.0); }
 
 /* Enters frame t+1 with what has been found for it; states below its band have never been touched, and those above it
  * are not read again. */

@@ -172,6 +172,7 @@ static const lp_input_spec inputs[N_INPUTS] = {
                .plot_at = 0.0,
                .dtype_open = true},
     [TARGET] = {.name = "target",
+                .apart = true,
                 .kind = LP_KIND_REAL,
                 .integer_ok = true,
                 .max_rank = LP_MAX_RANK,

@@ -59,6 +59,7 @@ typedef struct lp_input_spec {
   double plot_at;    /* where `plot` holds this input while the first one varies; 0 for a residual, 1 for a label ... */
   bool dtype_open;   /* PyTorch happens to compute in other dtypes here too, undocumented: the reference refuses them,
                         and a candidate may do either */
+  bool apart;        /* only compared or multiplied in place: its dtype takes no part in the loss's dtype */
 } lp_input_spec;
 
 typedef enum lp_param_type { LP_PARAM_REAL, LP_PARAM_INT, LP_PARAM_BOOL } lp_param_type;

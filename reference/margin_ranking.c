@@ -163,8 +163,13 @@ static lp_big big_pair(lp_pair a) {
   return isfinite(a.high) ? lp_big_add(lp_big_of(a.high), lp_big_of(a.low)) : lp_big_of(a.high);
 }
 
+/* The hinge's argument in big arithmetic, and what it is made of. */
+typedef struct big_hinge {
+  lp_big margin, minus_target, difference, product, z;
+} big_hinge;
+
 /* With an infinite margin what overflows counts as PyTorch's inf - inf. */
-static void big(lp_big_term *term, const lp_run *run, int i) {
+static big_hinge big_hinge_at(const lp_run *run, int i) {
   const place at = place_at(run, i);
   const bool literal = !isfinite(run->params[MARGIN]);
   const bool both = run->integers[INPUT1] != NULL && run->integers[INPUT2] != NULL;
@@ -173,17 +178,30 @@ static void big(lp_big_term *term, const lp_run *run, int i) {
   const lp_big from_floats = lp_big_subtract(lp_big_of(run->x[INPUT1][i]), lp_big_of(run->x[INPUT2][i]));
   const lp_big d = both || literal ? big_pair(at.difference) : from_floats;
   const lp_big product = all || literal ? big_pair(at.product) : lp_big_multiply(minus_target, d);
-  const lp_big z = lp_big_add(product, margin), two = lp_big_of(2.0);
-  const lp_big parts = lp_big_add(lp_big_multiply(two, lp_big_abs(product)), lp_big_abs(margin));
-  term->shut = !(z.high >= 0.0);
-  term->value = z.high < 0.0 ? lp_big_of(0.0) : z;
-  term->value_scale = term->shut ? lp_big_of(0.0) : lp_big_add(z, parts);
-  term->slope[INPUT1] = minus_target;
-  term->slope[INPUT2] = lp_big_negate(minus_target);
-  term->slope[TARGET] = lp_big_negate(d);
-  term->slope_scale[INPUT1] = lp_big_abs(minus_target);
-  term->slope_scale[INPUT2] = lp_big_abs(minus_target);
-  term->slope_scale[TARGET] = lp_big_multiply(two, lp_big_abs(d));
+  return (big_hinge){margin, minus_target, d, product, lp_big_add(product, margin)};
+}
+
+/* A number with the sign of z, or NaN. Pairs of doubles hold 1 + 1e-323, which big numbers round, and big numbers
+ * products that underflow in pairs. */
+static double sign_of_hinge(const lp_run *run, int i) {
+  const double z = hinge_argument(place_at(run, i), run->params[MARGIN]).high;
+  return isfinite(z) && z != 0.0 ? z : big_hinge_at(run, i).z.high;
+}
+
+static void big(lp_big_term *term, const lp_run *run, int i) {
+  const big_hinge h = big_hinge_at(run, i);
+  const lp_big zero = lp_big_of(0.0), two = lp_big_of(2.0);
+  const lp_big parts = lp_big_add(lp_big_multiply(two, lp_big_abs(h.product)), lp_big_abs(h.margin));
+  const double sign = sign_of_hinge(run, i);
+  term->shut = !(sign >= 0.0);
+  term->value = sign < 0.0 ? zero : h.z;
+  term->value_scale = term->shut ? zero : lp_big_add(h.z, parts);
+  term->slope[INPUT1] = h.minus_target;
+  term->slope[INPUT2] = lp_big_negate(h.minus_target);
+  term->slope[TARGET] = lp_big_negate(h.difference);
+  term->slope_scale[INPUT1] = lp_big_abs(h.minus_target);
+  term->slope_scale[INPUT2] = lp_big_abs(h.minus_target);
+  term->slope_scale[TARGET] = lp_big_multiply(two, lp_big_abs(h.difference));
 }
 
 static uint64_t regimes_at(const lp_run *run, int i) {
@@ -192,11 +210,11 @@ static uint64_t regimes_at(const lp_run *run, int i) {
   if (!isfinite(run->x[INPUT1][i]) || !isfinite(run->x[INPUT2][i]) || !isfinite(y) || !isfinite(margin)) {
     return UINT64_C(1) << NON_FINITE;
   }
-  const double z = hinge_argument(at, margin).high;
+  const double z = hinge_argument(at, margin).high, sign = sign_of_hinge(run, i);
   const double rounding = 0x1p-49 * fabs(at.product.high) + 0x1p-50 * fabs(margin);
   const uint64_t other = y == 1.0 || y == -1.0 ? 0 : UINT64_C(1) << OTHER_TARGET;
-  const uint64_t near = z != 0.0 && fabs(z) <= rounding ? UINT64_C(1) << NEAR_KINK : 0;
-  return other | near | UINT64_C(1) << (z > 0.0 ? ACTIVE : z < 0.0 ? INACTIVE : KINK);
+  const uint64_t near = sign != 0.0 && fabs(z) <= rounding ? UINT64_C(1) << NEAR_KINK : 0;
+  return other | near | UINT64_C(1) << (sign > 0.0 ? ACTIVE : sign < 0.0 ? INACTIVE : KINK);
 }
 
 static uint64_t regimes_of_run(const lp_run *run) {

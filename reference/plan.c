@@ -45,7 +45,7 @@ static bool reduced(const lp_case *c) { return c->reduction != LP_REDUCTION_NONE
 static lp_dtype promoted_dtype(const lp_case *c) {
   lp_dtype widest = LP_DTYPE_COUNT;
   for (int i = 0; i < c->loss->n_inputs; i++) {
-    if (!c->has_input[i] || !lp_dtype_is_floating(c->inputs[i].dtype)) continue;
+    if (!c->has_input[i] || !lp_dtype_is_floating(c->inputs[i].dtype) || c->loss->inputs[i].apart) continue;
     const lp_dtype d = c->inputs[i].dtype;
     const bool halves = (d == LP_FLOAT16 && widest == LP_BFLOAT16) || (d == LP_BFLOAT16 && widest == LP_FLOAT16);
     widest = halves ? LP_FLOAT32 : d < widest ? d : widest;

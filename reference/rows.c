@@ -102,7 +102,7 @@ bool lp_rows_shared(const lp_plan *plan, int input) {
   for (int axis = 0; axis < plan->term.rank; axis++) {
     shared = shared || (plan->stride[input][axis] == 0 && plan->term.shape[axis] != 1);
   }
-  return shared;
+  return shared && plan->c->inputs[input].numel > 0;
 }
 
 static void step(lp_row_cursor *cursor, const lp_plan *plan, int axis, int64_t steps) {
@@ -200,11 +200,12 @@ void lp_rows_put_big(lp_row_total *total, int64_t row, lp_big value) {
   }
 }
 
+/* Beside an infinity, finite rows that overflow count as PyTorch's infinities: inf - 1e600 is NaN. */
 void lp_rows_finish(const lp_row_total *total) {
   if (total->reduction == LP_REDUCTION_NONE) return;
   const double divisor = total->reduction == LP_REDUCTION_MEAN ? (double)total->count : 1.0;
   if (total->count == 0 || total->special != 0.0) {
-    *total->loss = total->special / divisor;
+    *total->loss = (total->special + lp_big_get(total->big)) / divisor;
     return;
   }
   const lp_pair moderate = {total->sum.high, total->sum.low};

@@ -140,9 +140,9 @@ static void scales(const lp_run *run) {
 }
 
 static uint64_t regime(double x, double y) {
-  const double product = y * x;
+  const double product = y * x; /* may underflow */
   if (!isfinite(x) || !isfinite(y)) return UINT64_C(1) << NON_FINITE;
-  const uint64_t sign = UINT64_C(1) << (product > 0.0 ? RIGHT : product < 0.0 ? WRONG : UNDECIDED);
+  const uint64_t sign = UINT64_C(1) << (x == 0.0 || y == 0.0 ? UNDECIDED : (x > 0.0) == (y > 0.0) ? RIGHT : WRONG);
   const uint64_t overflow = product < -0x1.62e42fefa39efp9 ? UINT64_C(1) << OVERFLOW : 0;
   const uint64_t underflow = product > 0x1.74910d52d3051p9 ? UINT64_C(1) << UNDERFLOW : 0;
   return sign | overflow | underflow | (fabs(y) == 1.0 ? 0 : UINT64_C(1) << OTHER_TARGET);
@@ -197,6 +197,7 @@ static const lp_input_spec inputs[N_INPUTS] = {
                .shape = "(*)",
                .about = "scores"},
     [TARGET] = {.name = "target",
+                .apart = true,
                 .kind = LP_KIND_REAL,
                 .integer_ok = true,
                 .max_rank = LP_MAX_RANK,

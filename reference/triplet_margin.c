@@ -174,6 +174,7 @@ typedef struct leg {
   double *x_copy, *y_copy; /* room for rows that are stretched or converted */
   double c;                /* adds c w_i to the gradient of x_i and subtracts it from that of y_i */
   double share;            /* d loss/d norm while active: 1, or -1, -1/2 or 0 */
+  bool overflows;          /* its w are still to be multiplied by 2^shift */
   int64_t n_pending;
   double *pending; /* of every shared distance: the gradient that unusual rows have for it, until all rows are seen */
   double *touched; /* 1 where there were such rows */
@@ -192,7 +193,7 @@ typedef struct triplet {
   lp_pair value; /* margin + near - far */
   lp_big big;    /* the same, big way */
   bool active;
-  int64_t shift; /* gradients are to be multiplied by 2^shift */
+  int64_t shift; /* slopes of legs that overflow are to be multiplied by 2^shift */
 } triplet;
 
 static triplet triplet_of(const lp_plan *plan, double **scratch) {
@@ -224,6 +225,7 @@ static void load_row(triplet *t, const lp_row_cursor *at) {
     l->v.x = lp_rows_operand(l->x_copy, &inputs[l->first], at->offset[l->first], l->v.n);
     l->v.y = lp_rows_operand(l->y_copy, &inputs[l->second], at->offset[l->second], l->v.n);
   }
+  for (int k = 0; k < t->n_legs; k++) t->legs[k].overflows = false;
   t->gain = lp_rows_gain(t->plan, at->row);
   t->shift = 0;
 }
@@ -317,20 +319,32 @@ static lp_big big_contribution(const triplet *t, const leg *l, int64_t i) {
   return lp_big_multiply(g, lp_distance_big_slope(&l->v, t->p, t->eps, i));
 }
 
-/* Scaled by 2^-shift when one of them overflows, so that two that cancel do so before they are infinite. */
+static double largest_exponent(const triplet *t, const leg *l) {
+  double largest = 0.0;
+  for (int64_t i = 0; i < l->v.n; i++) {
+    const lp_big e = big_contribution(t, l, i);
+    if (e.high != 0.0) largest = fmax(largest, e.exponent);
+  }
+  return largest;
+}
+
+/* Legs that overflow are scaled by one 2^-shift, so that two that cancel do so before they are infinite. The others are
+ * not: beside them they would be lost. */
 static void big_slopes(triplet *t) {
   double largest = 1000.0;
-  for (int pass = 0; pass < 2; pass++) {
-    for (int k = 0; k < t->n_legs; k++) {
-      leg *l = &t->legs[k];
-      l->c = 1.0;
-      l->v.w = l->v.w_copy;
-      for (int64_t i = 0; i < l->v.n; i++) {
-        lp_big e = big_contribution(t, l, i);
-        if (e.high != 0.0) largest = fmax(largest, e.exponent);
-        e.exponent -= largest - 1000.0;
-        l->v.w_copy[i] = lp_big_get(e);
-      }
+  for (int k = 0; k < t->n_legs; k++) {
+    const double own = largest_exponent(t, &t->legs[k]);
+    t->legs[k].overflows = own > 1000.0;
+    largest = fmax(largest, own);
+  }
+  for (int k = 0; k < t->n_legs; k++) {
+    leg *l = &t->legs[k];
+    l->c = 1.0;
+    l->v.w = l->v.w_copy;
+    for (int64_t i = 0; i < l->v.n; i++) {
+      lp_big e = big_contribution(t, l, i);
+      e.exponent -= l->overflows ? largest - 1000.0 : 0.0;
+      l->v.w_copy[i] = lp_big_get(e);
     }
   }
   t->shift = (int64_t)(largest - 1000.0);
@@ -406,9 +420,26 @@ static double shifted(const triplet *t, double x) {
   return t->shift == 0 ? x : ldexp(x, t->shift > 5000 ? 5000 : (int)t->shift);
 }
 
+/* What component i of a leg adds to the gradient of its first row. */
+static double contribution(const triplet *t, const leg *l, int64_t i) {
+  const double e = l->c * l->v.w[i];
+  return l->overflows ? shifted(t, e) : e;
+}
+
+/* Legs that overflow cancel among themselves before they are scaled up. */
+static double shifted_gradient(const triplet *t, int input, int64_t i) {
+  double overflowing = 0.0, rest = 0.0;
+  for (int k = 0; k < t->n_legs; k++) {
+    const leg *l = &t->legs[k];
+    const double sign = l->first == input ? 1.0 : l->second == input ? -1.0 : 0.0, e = sign * (l->c * l->v.w[i]);
+    *(l->overflows ? &overflowing : &rest) += e;
+  }
+  return shifted(t, overflowing) + rest;
+}
+
 static void deliver_leg(const lp_row_sink sinks[N_INPUTS], const lp_row_cursor *at, const triplet *t, const leg *l) {
   for (int64_t i = 0; i < l->v.n; i++) {
-    const double e = shifted(t, l->c * l->v.w[i]);
+    const double e = contribution(t, l, i);
     lp_rows_collect(&sinks[l->first], at->offset[l->first], i, e);
     lp_rows_collect(&sinks[l->second], at->offset[l->second], i, -e);
   }
@@ -437,8 +468,45 @@ static void deliver_rows(const lp_row_sink sinks[N_INPUTS], const lp_row_cursor 
   assemble_two(rows[ANCHOR], rows[POSITIVE], rows[NEGATIVE], &t->legs[NEAR], &t->legs[FAR], n);
   if (t->n_legs == N_LEGS) add_swapped(rows[POSITIVE], rows[NEGATIVE], &t->legs[SWAPPED]);
   for (int i = 0; i < N_INPUTS; i++) {
-    for (int64_t j = 0; t->shift != 0 && j < n; j++) rows[i][j] = shifted(t, rows[i][j]);
+    for (int64_t j = 0; t->shift != 0 && j < n; j++) rows[i][j] = shifted_gradient(t, i, j);
     lp_rows_deliver(&sinks[i], at->offset[i], n);
+  }
+}
+
+/* Rows that overflow apart may cancel together. */
+
+/* What a row adds to element `element` of an input. */
+static lp_big big_share_of_row(triplet *t, const lp_row_cursor *at, int input, int64_t element) {
+  lp_big sum = lp_big_of(0.0);
+  const int64_t width = lp_rows_width(&t->plan->c->inputs[input]);
+  big_value(t);
+  for (int k = 0; k < t->n_legs && t->active; k++) {
+    const leg *l = &t->legs[k];
+    if (l->first != input && l->second != input) continue;
+    for (int64_t i = 0; i < l->v.n; i++) {
+      if (at->offset[input] + (width == 1 ? 0 : i) != element) continue;
+      const lp_big e = big_contribution(t, l, i);
+      sum = lp_big_add(sum, l->first == input ? e : lp_big_negate(e));
+    }
+  }
+  return sum;
+}
+
+/* The gradient of an element from all rows; false when one of them is not finite. */
+static bool big_gradient(lp_big *sum, triplet *t, int input, int64_t element) {
+  *sum = lp_big_of(0.0);
+  for (lp_row_cursor at = {0}; at.row < t->plan->term.numel; lp_rows_next(&at, t->plan)) {
+    load_row(t, &at);
+    if (!finite_operands(t) || !isfinite(t->gain.upstream)) return false;
+    *sum = lp_big_add(*sum, big_share_of_row(t, &at, input, element));
+  }
+  return true;
+}
+
+static void mend_overflow(triplet *t, const lp_row_sink *sink, int input) {
+  lp_big sum;
+  for (int64_t j = 0; sink->grad && sink->low && j < sink->numel; j++) {
+    if (!isfinite(sink->grad[j]) && big_gradient(&sum, t, input, j)) sink->grad[j] = lp_big_get(sum);
   }
 }
 
@@ -460,7 +528,10 @@ static void run(lp_outcome *outcome, const lp_plan *plan, double *scratch) {
     for (int k = 0; unequal && k < t.n_legs; k++) deliver_leg(sinks, &at, &t, &t.legs[k]);
   }
   for (int k = 0; k < t.n_legs; k++) deliver_pending(sinks, &t, k);
-  for (int i = 0; i < N_INPUTS; i++) lp_rows_close_sink(&sinks[i]);
+  for (int i = 0; i < N_INPUTS; i++) {
+    lp_rows_close_sink(&sinks[i]);
+    mend_overflow(&t, &sinks[i], i);
+  }
   lp_rows_finish(&total);
 }
 
@@ -477,7 +548,7 @@ static double size_of_difference(const triplet *t, const leg *l, int64_t i) {
 
 /* Slope of the norm alone; needs slope_row with an upstream gradient of 1. */
 static double unit_slope(const triplet *t, const leg *l, int64_t i) {
-  return l->share == 0.0 ? 0.0 : fabs(shifted(t, l->c * l->v.w[i]) / l->share);
+  return l->share == 0.0 ? 0.0 : fabs(contribution(t, l, i) / l->share);
 }
 
 /* A norm with its intermediates: s_i and d_i, the powers and their sum, for other p also the exponents. */

@@ -1,6 +1,16 @@
 #include "reports/answers.h"
 
+#include <math.h>
+
 #include "harness/examine.h"
+#include "reference/exact/round.h"
+
+typedef struct writer {
+  FILE *out;
+  bool exact;
+  lp_candidate *with;
+  int invalid;
+} writer;
 
 static void write_field(FILE *out, const char *name, const char *value) {
   fprintf(out, ", \"%s\": ", name);
@@ -17,6 +27,57 @@ static void write_outcome(FILE *out, const lp_loss *loss, const lp_outcome *o) {
   lp_json_write_outputs(out, loss, o);
 }
 
+/* --- exact values ------------------------------------------------------------------------------------------- */
+
+static void write_number(FILE *out, double x) {
+  const lp_tensor scalar = {.dtype = LP_FLOAT64, .numel = 1, .f64 = &x};
+  lp_json_write_tensor(out, &scalar);
+}
+
+static void write_enclosure(FILE *out, const lp_exact_number *n, lp_dtype dtype) {
+  double low, high;
+  lp_exact_ends(&low, &high, n, dtype);
+  if (low == high || isnan(low)) {
+    write_number(out, low);
+    return;
+  }
+  fputs("{\"lo\": ", out);
+  write_number(out, low);
+  fputs(", \"hi\": ", out);
+  write_number(out, high);
+  fputc('}', out);
+}
+
+/* Nested lists from axis `axis` on, as lp_json_write_tensor writes them; returns the element after the last one. */
+static int64_t write_axis(FILE *out, const lp_exact_output *o, int axis, int64_t at) {
+  if (axis == o->layout.rank) {
+    write_enclosure(out, &o->numbers[at], o->layout.dtype);
+    return at + 1;
+  }
+  fputc('[', out);
+  for (int64_t i = 0; i < o->layout.shape[axis]; i++) {
+    if (i > 0) fputc(',', out);
+    at = write_axis(out, o, axis + 1, at);
+  }
+  fputc(']', out);
+  return at;
+}
+
+static void write_exact(FILE *out, const lp_loss *loss, const lp_exact *exact) {
+  fputs(", \"exact\": {\"loss\": ", out);
+  write_axis(out, &exact->outputs[0], 0, 0);
+  fputs(", \"grad\": {", out);
+  for (int k = 1; k < exact->n_outputs; k++) {
+    if (k > 1) fputs(", ", out);
+    lp_json_write_text(out, loss->inputs[exact->outputs[k].input].name);
+    fputs(": ", out);
+    write_axis(out, &exact->outputs[k], 0, 0);
+  }
+  fputs("}}", out);
+}
+
+/* --- answers ------------------------------------------------------------------------------------------------ */
+
 static void write_with(FILE *out, lp_candidate *with, lp_arena *arena, const lp_case *c) {
   lp_outcome outcome;
   lp_error error;
@@ -29,43 +90,48 @@ static void write_with(FILE *out, lp_candidate *with, lp_arena *arena, const lp_
   fputc('}', out);
 }
 
-static void answer_case(FILE *out, const lp_case *c, lp_candidate *with, int *invalid) {
+static void refuse(writer *w, const char *message) {
+  w->invalid++;
+  write_field(w->out, "status", "invalid");
+  write_field(w->out, "message", message);
+}
+
+static void answer_case(writer *w, const lp_case *c) {
   lp_error error = {.message = "out of memory"};
-  lp_examination e;
+  lp_examination e = {.has_exact = false};
   lp_arena *arena = lp_arena_new(0);
-  const lp_status status = arena ? lp_examine(&e, arena, c, &error) : LP_NO_MEMORY;
+  lp_status status = LP_NO_MEMORY;
+  if (arena) status = w->exact ? lp_examine_rounded(&e, arena, c, NULL, &error) : lp_examine(&e, arena, c, &error);
   if (status == LP_OK) {
-    write_outcome(out, c->loss, &e.reference);
-    if (with) write_with(out, with, arena, c);
+    write_outcome(w->out, c->loss, &e.reference);
+    if (e.has_exact) write_exact(w->out, c->loss, &e.exact);
+    if (w->with) write_with(w->out, w->with, arena, c);
+    lp_examination_clear(&e);
   } else {
-    ++*invalid;
-    write_field(out, "status", "invalid");
-    write_field(out, "message", error.message);
+    refuse(w, error.message);
   }
   lp_arena_free(arena);
 }
 
-static void answer(FILE *out, const lp_suite_entry *entry, lp_candidate *with, int *invalid) {
-  fputs("{\"id\": ", out);
-  lp_json_write_text(out, entry->c.id);
+static void answer(writer *w, const lp_suite_entry *entry) {
+  fputs("{\"id\": ", w->out);
+  lp_json_write_text(w->out, entry->c.id);
   if (entry->status == LP_OK) {
-    answer_case(out, &entry->c, with, invalid);
+    answer_case(w, &entry->c);
   } else {
-    ++*invalid;
-    write_field(out, "status", "invalid");
-    write_field(out, "message", entry->message);
+    refuse(w, entry->message);
   }
-  fputc('}', out);
+  fputc('}', w->out);
 }
 
-int lp_write_answers(FILE *out, const lp_suite *suite, lp_json_shape shape, lp_candidate *with) {
-  int invalid = 0;
+int lp_write_answers(FILE *out, const lp_suite *suite, lp_json_shape shape, bool exact, lp_candidate *with) {
+  writer w = {.out = out, .exact = exact, .with = with};
   if (shape == LP_JSON_LIST) fputc('[', out);
   for (int i = 0; i < suite->count; i++) {
     if (i > 0) fputs(shape == LP_JSON_LIST ? ",\n " : "\n", out);
-    answer(out, &suite->entries[i], with, &invalid);
+    answer(&w, &suite->entries[i]);
   }
   if (shape == LP_JSON_LIST) fputc(']', out);
   if (suite->count > 0 || shape == LP_JSON_LIST) fputc('\n', out);
-  return invalid;
+  return w.invalid;
 }

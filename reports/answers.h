@@ -9,8 +9,9 @@
 #include "harness/candidate.h"
 
 /* Writes one answer per entry of the suite, in order: an object, a list, or lines, as `shape` says.
- * {"id":..., "status":"ok", "loss":..., "grad":{"input":...}}; "rejected" and "invalid" carry a "message".
+ * {"id":..., "status":"ok", "loss":..., "grad":{"input":...}, "exact":{...}}; "rejected" and "invalid" carry a
+ * "message". exact: add the true values, each a number, or {"lo", "hi"} where the ends of its enclosure round apart.
  * with: NULL, or a candidate whose outcome is added under "with". Returns how many cases were invalid. */
-int lp_write_answers(FILE *out, const lp_suite *suite, lp_json_shape shape, lp_candidate *with);
+int lp_write_answers(FILE *out, const lp_suite *suite, lp_json_shape shape, bool exact, lp_candidate *with);
 
 #endif

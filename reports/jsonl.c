@@ -30,6 +30,11 @@ static void integer(FILE *out, const char *name, long long x) {
   fprintf(out, "%lld", x);
 }
 
+static void grade(FILE *out, lp_grade g) {
+  const char letter[] = {lp_grade_letter(g), '\0'};
+  text(out, "grade", letter);
+}
+
 static void regimes(FILE *out, const lp_result *r) {
   const char *comma = "";
   fputs(",\"regimes\":[", out);
@@ -49,8 +54,7 @@ static void regimes(FILE *out, const lp_result *r) {
 static void write_run(FILE *out, const lp_certification *run, const lp_suite *suite) {
   fputs("{\"record\":\"run\",\"format\":\"lossproof-results\",\"version\":1", out);
   text(out, "candidate", run->candidate);
-  text(out, "profile", "pytorch");
-  text(out, "judge", "provisional");
+  text(out, "profile", lp_profile_name(run->how.profile));
   text(out, "fixtures", suite->origin.producer ? suite->origin.producer : "");
   text(out, "fixtures_version", suite->origin.producer_version ? suite->origin.producer_version : "");
   integer(out, "cases", run->n_results);
@@ -59,7 +63,7 @@ static void write_run(FILE *out, const lp_certification *run, const lp_suite *su
 
 static void write_verdict(FILE *out, const lp_result *r, int i) {
   const lp_verdict *v = &r->verdicts[i];
-  char name[LP_NAME_MAX] = "acceptance";
+  char name[LP_NAME_MAX] = "acceptance", signature[160];
   fputs("{\"record\":\"result\"", out);
   text(out, "case", r->entry->c.id);
   text(out, "loss", r->entry->c.loss->name);
@@ -68,15 +72,18 @@ static void write_verdict(FILE *out, const lp_result *r, int i) {
   if (v->index != LP_WHOLE_OUTPUT) {
     integer(out, "index", v->index);
     number(out, "got", v->got);
-    number(out, "expected", v->expected);
-    number(out, "error", v->error);
-    number(out, "error_ulp", v->error_ulp);
-    number(out, "budget", v->budget);
-    number(out, "ratio", v->ratio);
+    number(out, "expected", v->at.truth);
+    number(out, "error", v->at.error);
+    number(out, "error_ulp", v->at.error_ulp);
+    number(out, "budget", v->at.budget);
+    number(out, "ratio", v->at.ratio);
+    grade(out, v->grade);
   }
   regimes(out, r);
-  text(out, "alone", lp_alone_name(r->alone[i]));
+  text(out, "alone", lp_off_name(r->off[i]));
   text(out, "erratum", r->errata[i] ? r->errata[i]->name : "");
+  if (v->kind != LP_VERDICT_PASS)
+    text(out, "signature", lp_signature(signature, sizeof signature, r->entry->c.loss, v));
   text(out, "reason", v->reason);
   fputs("}\n", out);
 }

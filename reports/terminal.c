@@ -6,6 +6,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "reference/exact/budget.h"
 #include "reference/registry.h"
 
 typedef enum paint { PLAIN, GREEN, RED, YELLOW, DIM, BOLD } paint;
@@ -48,21 +49,28 @@ static void print_tally(FILE *out, const lp_tally *t) {
   }
 }
 
+static lp_grade worst_grade(const lp_loss_summary *s) {
+  lp_grade worst = LP_GRADE_NONE;
+  for (int d = 0; d <= LP_BFLOAT16; d++) worst = s->grades[d] > worst ? s->grades[d] : worst;
+  return worst;
+}
+
 static void print_row(FILE *out, const lp_loss_summary *s, lp_style style) {
   const judgement j = judge_loss(s);
   const int wanted = s->loss->n_regimes + bits_set(s->loss->rejects);
   fprintf(out, "%-18s %6d %8d", s->loss->name, s->cases, s->rejected);
   print_tally(out, &s->value);
   print_tally(out, &s->gradient);
+  fprintf(out, "  %5c", lp_grade_letter(worst_grade(s)));
   fprintf(out, "  %4d/%-4d %6ld  %s%s%s\n", bits_set(s->regimes) + bits_set(s->rejects & s->loss->rejects), wanted,
-          s->counts[LP_VERDICT_WAIVED], start(style, j.paint), j.word, stop(style));
+          s->errata, start(style, j.paint), j.word, stop(style));
 }
 
 static const char *conclusion(const lp_certification *run, paint *p) {
   switch (lp_certification_exit_code(run)) {
     case 0:
       *p = GREEN;
-      return "CONFORMS (provisional)";
+      return "CONFORMS";
     case 3:
       *p = RED;
       return "HARNESS AT FAULT: our own witnesses disagree";
@@ -95,7 +103,8 @@ static void print_summary(FILE *out, const lp_certification *run, lp_style style
   fprintf(out, "%ld passed, %ld failed, %ld inconclusive, %ld unsupported, %ld waived by errata",
           run->counts[LP_VERDICT_PASS], run->counts[LP_VERDICT_FAIL], run->counts[LP_VERDICT_INCONCLUSIVE],
           run->counts[LP_VERDICT_UNSUPPORTED], run->counts[LP_VERDICT_WAIVED]);
-  if (run->lenient > 0) fprintf(out, "; %ld gradients at undecided points accepted", run->lenient);
+  if (run->errata > 0) fprintf(out, "; %ld outputs where PyTorch is wrong", run->errata);
+  if (run->other_sides > 0) fprintf(out, "; %ld gradients on another side of a kink", run->other_sides);
   const lp_tally *worst = worst_tally(run);
   if (worst) fprintf(out, "; worst %.3g of the budget at %s", worst->worst_ratio, worst->worst->entry->c.id);
   fprintf(out, "; %d losses, %d cases\n", run->n_losses, run->n_results);
@@ -109,9 +118,10 @@ void lp_report_table(FILE *out, const lp_certification *run, const lp_suite *sui
   const lp_suite_origin *o = &suite->origin;
   fprintf(out, "candidate  %s\n", run->candidate);
   if (o->producer && *o->producer) fprintf(out, "fixtures   %s %s\n", o->producer, o->producer_version);
-  fprintf(out, "budget     %d u scale + %d eta (provisional)\n\n", LP_BUDGET_K, LP_BUDGET_K);
-  fprintf(out, "%s%-18s %6s %8s  %9s  %6s  %9s  %6s  %9s %6s  %s%s\n", start(style, BOLD), "loss", "cases", "rejected",
-          "value ulp", "ratio", "grad. ulp", "ratio", "regimes", "errata", "verdict", stop(style));
+  fprintf(out, "profile    %s\n", lp_profile_name(run->how.profile));
+  fprintf(out, "budget     %d u D scale + %d eta around the exact value\n\n", LP_BUDGET_K, LP_BUDGET_K);
+  fprintf(out, "%s%-18s %6s %8s  %9s  %6s  %9s  %6s  %5s  %9s %6s  %s%s\n", start(style, BOLD), "loss", "cases",
+          "rejected", "value ulp", "ratio", "grad. ulp", "ratio", "grade", "regimes", "errata", "verdict", stop(style));
   for (int i = 0; i < run->n_losses; i++) print_row(out, &run->losses[i], style);
   fprintf(out, "\n");
   print_summary(out, run, style);
@@ -174,15 +184,17 @@ static void print_regimes(FILE *out, const lp_result *r) {
   fprintf(out, "\n");
 }
 
-static void print_heading(FILE *out, const lp_result *r, const lp_verdict *v, lp_style style) {
+static void print_heading(FILE *out, const lp_result *r, int verdict, lp_style style) {
+  const lp_verdict *v = &r->verdicts[verdict];
   char name[LP_NAME_MAX];
   const paint p = v->kind == LP_VERDICT_FAIL ? RED : YELLOW;
-  fprintf(out, "\n%s%s%s  %s", start(style, p), v->kind == LP_VERDICT_FAIL ? "FAIL" : lp_verdict_name(v->kind),
+  const char *word = v->kind == LP_VERDICT_FAIL ? "FAIL" : lp_verdict_name(v->kind);
+  fprintf(out, "\n%s%s%s  %s", start(style, p), lp_result_is_harness_fault(r, verdict) ? "HARNESS AT FAULT" : word,
           stop(style), r->entry->c.id);
   fprintf(out, "  %s", v->input == LP_OUTPUT_CASE ? "acceptance" : lp_output_name(name, r->entry->c.loss, v->input));
   if (v->index != LP_WHOLE_OUTPUT) fprintf(out, "[%lld]", (long long)v->index);
   fputc('\n', out);
-  fprintf(out, "  what      %s\n", v->reason);
+  fprintf(out, "  what      %s\n", *v->reason ? v->reason : "a witness of our own is outside the budget");
 }
 
 static void print_replay(FILE *out, const lp_certification *run, const char *id) {
@@ -205,17 +217,17 @@ lp_status lp_report_failure(FILE *out, const lp_certification *run, const lp_res
   lp_examination own;
   lp_status status = arena ? lp_examine(&own, arena, c, error) : lp_fail(error, LP_NO_MEMORY, "out of memory");
   if (status != LP_OK) goto done;
-  print_heading(out, r, v, style);
+  print_heading(out, r, verdict, style);
   if (v->index != LP_WHOLE_OUTPUT) {
     print_number(out, "got", v->got);
-    print_number(out, "expected", v->expected);
-    if (isfinite(v->error)) {
-      fprintf(out, "  error     %.3g ulp, %.3g times the budget of %.3g\n", v->error_ulp, v->ratio, v->budget);
+    print_number(out, "expected", v->at.truth);
+    if (isfinite(v->at.error)) {
+      fprintf(out, "  error     %.3g ulp, %.3g times the budget of %.3g\n", v->at.error_ulp, v->at.ratio, v->at.budget);
     }
   }
   print_witness(out, "reference", &own.reference, v);
   print_witness(out, "fixture", r->entry->has_outcome ? &r->entry->outcome : NULL, v);
-  fprintf(out, "  alone     %s\n", lp_alone_name(r->alone[verdict]));
+  fprintf(out, "  alone     %s\n", lp_off_name(r->off[verdict]));
   print_regimes(out, r);
   if (r->errata[verdict]) fprintf(out, "  erratum   %s: %s\n", r->errata[verdict]->name, r->errata[verdict]->summary);
   if (*c->hunts) fprintf(out, "  why       %s\n", c->hunts);

@@ -1,16 +1,22 @@
-/* bench: times the reference, value and every gradient in one pass, one thread. */
+/* bench: times the reference, or the exact oracle, value and every gradient in one pass, one thread. */
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
 #include "golden/json.h"
 #include "reference/draw.h"
+#include "reference/exact/exact.h"
 #include "reference/plan.h"
 #include "reference/registry.h"
 #include "tools/cli.h"
 #include "tools/shared.h"
 
-enum { MAX_REPEATS = 1000 };
+enum {
+  MAX_REPEATS = 1000,
+  /* The exact oracle is timed on less: the first extent at most this. */
+  EXACT_ELEMENTS = 16384,
+  EXACT_ROWS = 64
+};
 
 static const lp_bench_shape pointwise_shape = {"2^20 elements",
                                                {"1048576", "1048576", "1048576", "1048576", "1048576"}};
@@ -21,6 +27,7 @@ typedef struct subject {
   lp_case c;
   lp_outcome outcome;
   double *scratch;
+  bool exact; /* the exact oracle is timed, not the reference */
 } subject;
 
 static lp_status add_input(subject *s, int i, const char *shape, lp_error *error) {
@@ -29,6 +36,8 @@ static lp_status add_input(subject *s, int i, const char *shape, lp_error *error
   char *end = NULL;
   for (const char *p = shape; *p && rank < LP_MAX_RANK; p = end + strspn(end, " "))
     extents[rank++] = strtoll(p, &end, 10);
+  const int64_t most = s->c.loss->bench ? EXACT_ROWS : EXACT_ELEMENTS;
+  if (s->exact && rank > 0 && rank < 3 && extents[0] > most) extents[0] = most;
   const lp_dtype dtype = s->c.loss->inputs[i].kind == LP_KIND_REAL ? LP_FLOAT64 : LP_INT64;
   LP_TRY(lp_tensor_init(&s->c.inputs[i], dtype, rank, extents, error));
   LP_TRY(lp_arena_tensor(s->arena, &s->c.inputs[i], error));
@@ -63,14 +72,24 @@ static int by_value(const void *a, const void *b) {
   return (x > y) - (x < y);
 }
 
+static void run_once(subject *s) {
+  lp_plan plan;
+  lp_exact exact;
+  if (lp_plan_init(&plan, &s->c, NULL) != LP_OK) return;
+  if (!s->exact) {
+    lp_reference_run(&s->outcome, &plan, s->scratch);
+  } else if (lp_exact_evaluate(&exact, &plan, NULL, NULL) == LP_OK) {
+    lp_exact_clear(&exact);
+  }
+}
+
 /* Median milliseconds of one checked value-and-gradient pass. */
 static double median_ms(subject *s, int repeats) {
   static double times[MAX_REPEATS];
   const int n = repeats < MAX_REPEATS ? repeats : MAX_REPEATS;
-  lp_plan plan;
   for (int i = 0; i < n; i++) {
     const double start = seconds();
-    if (lp_plan_init(&plan, &s->c, NULL) == LP_OK) lp_reference_run(&s->outcome, &plan, s->scratch);
+    run_once(s);
     times[i] = 1e3 * (seconds() - start);
   }
   qsort(times, (size_t)n, sizeof *times, by_value);
@@ -81,7 +100,7 @@ typedef struct options {
   const char *save;
   int repeats;
   uint64_t seed;
-  bool json;
+  bool json, exact;
 } options;
 
 static int save_case(const subject *s, const char *folder, int number) {
@@ -95,8 +114,12 @@ static int save_case(const subject *s, const char *folder, int number) {
   return status == LP_OK ? exit_code : lp_cli_fail(&error);
 }
 
-static void print_time(const subject *s, const lp_bench_shape *shape, double ms, const options *o) {
+static void print_time(const subject *s, const lp_bench_shape *whole, double ms, const options *o) {
   const double elements = (double)s->c.inputs[0].numel;
+  char text[64];
+  const bool smaller = s->exact && s->c.inputs[0].rank < 3;
+  lp_bench_shape own = {.name = smaller ? lp_tensor_shape_text(text, sizeof text, &s->c.inputs[0]) : whole->name};
+  const lp_bench_shape *shape = &own;
   if (o->json) {
     printf("{\"loss\": \"%s\", \"shape\": \"%s\", \"milliseconds\": %.6g, \"ns_per_element\": %.4g}\n", s->c.loss->name,
            shape->name, ms, 1e6 * ms / elements);
@@ -108,7 +131,7 @@ static void print_time(const subject *s, const lp_bench_shape *shape, double ms,
 
 static int bench_shape(const lp_loss *loss, const lp_bench_shape *shape, int number, const options *o) {
   lp_error error = {.message = "out of memory"};
-  subject s = {.arena = lp_arena_new(0)};
+  subject s = {.arena = lp_arena_new(0), .exact = o->exact};
   int exit_code = 0;
   if (!s.arena || build(&s, loss, shape, o->seed, &error) != LP_OK) {
     exit_code = lp_cli_fail(&error);
@@ -137,6 +160,7 @@ int lp_verb_bench(int argc, char **argv) {
       {"loss", LP_FLAG_TEXT, &loss_name, "LOSS", "only this loss"},
       {"repeat", LP_FLAG_COUNT, &o.repeats, "N", "passes; the median is printed (default 15, at most 1000)"},
       {"seed", LP_FLAG_SEED, &o.seed, "S", "seed of the data (default 1)"},
+      {"exact", LP_FLAG_SWITCH, &o.exact, NULL, "time the exact oracle instead, on smaller shapes"},
       {"json", LP_FLAG_SWITCH, &o.json, NULL, "one JSON object a line"},
       {"save", LP_FLAG_TEXT, &o.save, "FOLDER", "write the timed cases there as packed JSON, and time nothing"},
   };

@@ -59,13 +59,14 @@ int lp_verb_certify(int argc, char **argv) {
       {"case", LP_FLAG_TEXT, &o.run.id, "ID", "only this case"},
       {"jobs", LP_FLAG_COUNT, &o.run.jobs, "N", "threads (default 1)"},
       {"json", LP_FLAG_TEXT, &o.json, "FILE", "also write results as JSON Lines"},
-      {"profile", LP_FLAG_TEXT, &o.profile, "NAME", "pytorch (default)"},
+      {"profile", LP_FLAG_TEXT, &o.profile, "NAME",
+       "pytorch (default), or math: any valid subgradient, the limit at infinities"},
       {"max-failures", LP_FLAG_COUNT, &o.max_failures, "N", "failures shown in full (default 10)"},
   };
   const lp_command command = {
       "certify CANDIDATE [FILE ...] [options]",
       "Puts every case to the candidate and judges its value and every gradient component.\n"
-      "CANDIDATE is reference, or outcomes:FILE.h5. FILE: cases or fixtures (default: the golden fixtures).",
+      "CANDIDATE is reference, exact, or outcomes:FILE.h5. FILE: cases or fixtures (default: the golden fixtures).",
       flags,
       sizeof flags / sizeof flags[0],
       1,
@@ -73,7 +74,7 @@ int lp_verb_certify(int argc, char **argv) {
   const char *words[LP_EACH_MAX];
   int n, exit_code;
   if (lp_cli_parse(&command, argc, argv, words, &n, &exit_code) == LP_CLI_STOP) return exit_code;
-  if (!lp_profile_known(o.profile)) return LP_EXIT_USAGE;
+  if (!lp_profile_find(&o.run.how.profile, o.profile)) return LP_EXIT_USAGE;
   if (o.run.loss) {
     const lp_loss *loss = lp_cli_loss(o.run.loss);
     if (!loss) return LP_EXIT_USAGE;

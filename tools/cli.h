@@ -87,5 +87,6 @@ int lp_verb_judge(int argc, char **argv);
 int lp_verb_list(int argc, char **argv);
 int lp_verb_plot(int argc, char **argv);
 int lp_verb_run(int argc, char **argv);
+int lp_verb_selfcheck(int argc, char **argv);
 
 #endif

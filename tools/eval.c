@@ -5,7 +5,7 @@
 #include "tools/cli.h"
 #include "tools/shared.h"
 
-static int eval_file(const char *path, const char *output, lp_candidate *with) {
+static int eval_file(const char *path, const char *output, bool exact, lp_candidate *with) {
   lp_error error;
   lp_suite suite = {0};
   lp_json_shape shape;
@@ -16,7 +16,7 @@ static int eval_file(const char *path, const char *output, lp_candidate *with) {
   }
   FILE *out = lp_open_output(output);
   if (!out) goto done;
-  const int invalid = lp_write_answers(out, &suite, shape, with);
+  const int invalid = lp_write_answers(out, &suite, shape, exact, with);
   exit_code = lp_close_output(out, output);
   if (exit_code == 0 && invalid > 0) exit_code = LP_EXIT_USAGE;
 done:
@@ -31,7 +31,7 @@ int lp_verb_eval(int argc, char **argv) {
       {"o", LP_FLAG_TEXT, &output, "FILE", "write there instead of standard output"},
       {"with", LP_FLAG_TEXT, &with_name, "CANDIDATE", "add that candidate's outcome under \"with\""},
       {"profile", LP_FLAG_TEXT, &profile, "NAME", "pytorch (default)"},
-      {"no-exact", LP_FLAG_SWITCH, &no_exact, NULL, "leave out \"exact\" (this version never writes it)"},
+      {"no-exact", LP_FLAG_SWITCH, &no_exact, NULL, "leave out \"exact\""},
   };
   const lp_command command = {
       "eval FILE|- [options]",
@@ -46,13 +46,15 @@ int lp_verb_eval(int argc, char **argv) {
   int n, exit_code;
   lp_error error;
   lp_candidate *with = NULL;
+  lp_profile chosen;
   if (lp_cli_parse(&command, argc, argv, &path, &n, &exit_code) == LP_CLI_STOP) return exit_code;
-  if (!lp_profile_known(profile)) return LP_EXIT_USAGE;
+  if (!lp_profile_find(&chosen, profile)) return LP_EXIT_USAGE;
+  if (chosen != LP_PROFILE_PYTORCH) return lp_cli_complain("--profile: eval answers under profile pytorch");
   if (with_name && lp_candidate_open(&with, with_name, &error) != LP_OK) {
     lp_cli_fail(&error);
     return LP_EXIT_NO_CANDIDATE;
   }
-  exit_code = eval_file(path, output, with);
+  exit_code = eval_file(path, output, !no_exact, with);
   lp_candidate_close(with);
   return exit_code;
 }

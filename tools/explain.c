@@ -6,10 +6,11 @@
 #include "golden/json.h"
 #include "harness/examine.h"
 #include "harness/judge.h"
+#include "reference/exact/budget.h"
 #include "reference/registry.h"
 #include "tools/cli.h"
 
-enum { SHOWN = 12 };
+enum { SHOWN = 12, DIGITS = 30 };
 
 /* --- a loss ------------------------------------------------------------------------------------------------------ */
 
@@ -75,23 +76,87 @@ static void explain_settings(const lp_case *c) {
   if (c->has_grad_output) explain_tensor("grad_output", &c->grad_output);
 }
 
-static void explain_output(const lp_suite_entry *entry, const lp_examination *e, int k, const lp_errata *errata) {
-  const lp_output *ours = &e->reference.outputs[k];
-  const lp_output *theirs = entry->has_outcome ? lp_outcome_find(&entry->outcome, ours->input) : NULL;
-  char name[LP_NAME_MAX], shape[96];
-  lp_output_name(name, entry->c.loss, ours->input);
-  const lp_erratum *erratum = lp_errata_find(errata, entry->c.id, name);
-  printf("\n%s  %s\n", name, lp_tensor_shape_text(shape, sizeof shape, &ours->tensor));
-  printf("  %6s  %-24s %-24s %-12s %s\n", "", "reference", "PyTorch", "scale", "budget");
-  for (int64_t i = 0; i < ours->tensor.numel && i < SHOWN; i++) {
-    const double scale = e->scale.outputs[k].tensor.f64[i];
-    char fixture[32] = "-";
-    if (theirs && i < theirs->tensor.numel) snprintf(fixture, sizeof fixture, "%.17g", theirs->tensor.f64[i]);
-    printf("  [%4lld]  %-24.17g %-24s %-12.3g %.3g\n", (long long)i, ours->tensor.f64[i], fixture, scale,
-           lp_budget(ours->tensor.dtype, scale));
+/* --- what is true, and what the witnesses say --- */
+
+/* To 30 digits; "0.1234... +- r" when the enclosure is wider than that. */
+static void print_exact(const lp_exact_number *n) {
+  if (n->class != LP_FINITE) {
+    printf("%s\n", lp_class_name(n->class));
+    return;
   }
-  if (ours->tensor.numel > SHOWN) printf("  ... %lld more\n", (long long)(ours->tensor.numel - SHOWN));
+  char *text = arb_get_str(&n->value, DIGITS, arb_rel_accuracy_bits(&n->value) > 4 * DIGITS ? ARB_STR_NO_RADIUS : 0);
+  printf("%s\n", text);
+  flint_free(text);
+}
+
+static void print_witness(const char *name, const lp_output *out, int64_t i, const lp_exact_number *truth,
+                          lp_dtype dtype) {
+  lp_comparison r;
+  if (!out || i >= out->tensor.numel) return;
+  lp_compare(&r, out->tensor.f64[i], truth, dtype, false);
+  printf("          %-10s %-25.17g", name, out->tensor.f64[i]);
+  if (r.got_class == LP_FINITE && r.true_class == LP_FINITE) {
+    printf(" off by %.3g ulp, %.3g u scale, %.3g of the budget", r.error_ulp, r.scaled_error, r.ratio);
+  }
+  printf("%s\n", r.fit == LP_FITS ? "" : r.fit == LP_FITS_NOT ? "  OUTSIDE" : "  undecided");
+}
+
+static double scale_of(const lp_exact_number *n) {
+  arf_t scale;
+  arf_init_set_mag_shallow(scale, &n->scale);
+  return arf_get_d(scale, ARF_RND_UP);
+}
+
+static void explain_element(const lp_suite_entry *entry, const lp_examination *e, int k, int64_t i) {
+  const lp_exact_output *truth = &e->exact.outputs[k];
+  const lp_exact_number *n = &truth->numbers[i];
+  const lp_dtype dtype = truth->layout.dtype;
+  printf("  [%4lld]  exact      ", (long long)i);
+  print_exact(n);
+  print_witness("reference", &e->reference.outputs[k], i, n, dtype);
+  if (entry->has_outcome) print_witness("PyTorch", lp_outcome_find(&entry->outcome, truth->input), i, n, dtype);
+  if (n->class != LP_FINITE) return;
+  lp_comparison r;
+  lp_compare(&r, 0.0, n, dtype, false);
+  printf("          budget     %.6g = %d u D scale + %d eta: scale %.6g, D %g of %lld terms\n", r.budget, LP_BUDGET_K,
+         LP_BUDGET_K, scale_of(n), lp_budget_depth(n->terms), (long long)n->terms);
+}
+
+static void explain_output(const lp_suite_entry *entry, const lp_examination *e, int k, const lp_errata *errata) {
+  const lp_exact_output *out = &e->exact.outputs[k];
+  char name[LP_NAME_MAX], shape[96];
+  lp_output_name(name, entry->c.loss, out->input);
+  const lp_erratum *erratum = lp_errata_find(errata, entry->c.id, name);
+  printf("\n%s  %s %s\n", name, lp_dtype_name(out->layout.dtype),
+         lp_tensor_shape_text(shape, sizeof shape, &out->layout));
+  for (int64_t i = 0; i < out->layout.numel && i < SHOWN; i++) explain_element(entry, e, k, i);
+  if (out->layout.numel > SHOWN) printf("  ... %lld more\n", (long long)(out->layout.numel - SHOWN));
   if (erratum) printf("  erratum  %s: %s\n", erratum->name, erratum->summary);
+}
+
+static void explain_kinks(const lp_case *c, const lp_exact *exact) {
+  static const char *const states[] = {"exactly at its kink", "within rounding of its kink",
+                                       "exactly at its kink, which rounding may miss", "undecided at 4608 bits"};
+  static const char *const sides[] = {"below", "at", "above"};
+  if (exact->n_kinks == 0) return;
+  printf("\nkinks\n");
+  for (int k = 0; k < exact->n_kinks && k < SHOWN; k++) {
+    const lp_kink *kink = &exact->kinks[k];
+    printf("  term %lld  %s: the gradient above is that of side \"%s\"", (long long)kink->term, states[kink->state],
+           sides[kink->side + 1]);
+    if (kink->n_effects > 0) {
+      char name[LP_NAME_MAX];
+      const lp_kink_effect *effect = &kink->effects[0];
+      printf("; %s[%lld] changes by", lp_output_name(name, c->loss, exact->outputs[effect->output].input),
+             (long long)effect->index);
+      for (int side = 0; side < 3; side++) {
+        if (side == kink->side + 1) continue;
+        printf(" %.6g %s", arf_get_d(arb_midref(&effect->change[side]), ARF_RND_NEAR), sides[side]);
+      }
+    }
+    printf("\n");
+  }
+  if (exact->n_kinks > SHOWN) printf("  ... %d more\n", exact->n_kinks - SHOWN);
 }
 
 static void explain_regimes(const lp_case *c, const lp_examination *e) {
@@ -101,28 +166,42 @@ static void explain_regimes(const lp_case *c, const lp_examination *e) {
   }
 }
 
+static void explain_accepted(const lp_suite_entry *entry, const lp_examination *e, const lp_errata *errata) {
+  const lp_dtype dtype = e->exact.outputs[0].layout.dtype;
+  for (int k = 0; k < e->exact.n_outputs; k++) explain_output(entry, e, k, errata);
+  printf(
+      "\nbudget  u = 2^%d and eta = 2^%d of %s; scale = |value| + what rounding its intermediates can add, in units\n"
+      "        of u; D = min(n, %d) + ceil(log2 n) for n terms summed, 1 for one\n",
+      ilogb(lp_dtype_unit_roundoff(dtype)), ilogb(lp_dtype_smallest_subnormal(dtype)), lp_dtype_name(dtype),
+      LP_BUDGET_LONGEST_SUM);
+  explain_kinks(&entry->c, &e->exact);
+  explain_regimes(&entry->c, e);
+}
+
+static void explain_refused(const lp_suite_entry *entry, const lp_examination *e) {
+  printf("\nrefused  %s\n  reference  %s\n", lp_reject_name(e->reject), e->reference.message);
+  if (!entry->has_outcome) return;
+  printf("  PyTorch    %s  %s\n", lp_outcome_kind_name(entry->outcome.kind), entry->outcome.message);
+}
+
 static lp_status explain_case(const lp_suite_entry *entry, const lp_errata *errata, lp_error *error) {
+  const lp_exact_options precise = {.precision = 256};
   const lp_case *c = &entry->c;
-  lp_examination e;
+  lp_examination e = {.has_exact = false};
   lp_arena *arena = lp_arena_new(0);
-  lp_status status = arena ? lp_examine(&e, arena, c, error) : lp_fail(error, LP_NO_MEMORY, "out of memory");
-  if (status != LP_OK) goto done;
-  printf("%s  (%s)\n  hunts  %s\n", c->id, c->loss->name, *c->hunts ? c->hunts : "(not said)");
-  if (*c->tags) printf("  tags   %s\n", c->tags);
-  explain_settings(c);
-  if (e.reference.kind == LP_OUTCOME_OK) {
-    for (int k = 0; k < e.reference.n_outputs; k++) explain_output(entry, &e, k, errata);
-    const lp_dtype dtype = e.reference.outputs[0].tensor.dtype;
-    printf("\nbudget  %d u scale + %d eta, u = 2^%d, eta = 2^%d of %s (provisional)\n", LP_BUDGET_K, LP_BUDGET_K,
-           ilogb(lp_dtype_unit_roundoff(dtype)), ilogb(lp_dtype_smallest_subnormal(dtype)), lp_dtype_name(dtype));
-    explain_regimes(c, &e);
-  } else {
-    printf("\nrefused  %s\n  reference  %s\n", lp_reject_name(e.reject), e.reference.message);
-    if (entry->has_outcome) {
-      printf("  PyTorch    %s  %s\n", lp_outcome_kind_name(entry->outcome.kind), entry->outcome.message);
+  const lp_status status =
+      arena ? lp_examine_rounded(&e, arena, c, &precise, error) : lp_fail(error, LP_NO_MEMORY, "out of memory");
+  if (status == LP_OK) {
+    printf("%s  (%s)\n  hunts  %s\n", c->id, c->loss->name, *c->hunts ? c->hunts : "(not said)");
+    if (*c->tags) printf("  tags   %s\n", c->tags);
+    explain_settings(c);
+    if (e.has_exact) {
+      explain_accepted(entry, &e, errata);
+    } else {
+      explain_refused(entry, &e);
     }
+    lp_examination_clear(&e);
   }
-done:
   lp_arena_free(arena);
   return status;
 }
@@ -161,7 +240,8 @@ int lp_verb_explain(int argc, char **argv) {
       "explain LOSS | CASE [FILE ...]",
       "A loss: definition, inputs, parameters, regimes, rules.\n"
       "A case, by its id (in the fixtures, or in the given files): what it hunts, its inputs in\n"
-      "decimal and hexadecimal, the right outputs, what PyTorch says, and the budget.",
+      "decimal and hexadecimal, the exact outputs to 30 digits, what the reference and PyTorch say, the budget\n"
+      "and what it is made of, kinks and regimes.",
       NULL,
       0,
       1,

@@ -19,6 +19,7 @@ static const verb verbs[] = {
     {"generate", lp_verb_generate, "write seeded cases as questions"},
     {"run", lp_verb_run, "let a candidate answer questions"},
     {"judge", lp_verb_judge, "judge answers to questions"},
+    {"selfcheck", lp_verb_selfcheck, "put our own witnesses against one another"},
     {"plot", lp_verb_plot, "draw losses and their gradients against the residual"},
     {"bench", lp_verb_bench, "time the reference"},
 };

@@ -7,7 +7,10 @@
 #include "reports/terminal.h"
 #include "tools/cli.h"
 
-static bool is_finding(const lp_verdict *v) { return v->kind == LP_VERDICT_FAIL || v->kind == LP_VERDICT_INCONCLUSIVE; }
+static bool is_finding(const lp_result *r, int i) {
+  const lp_verdict_kind kind = r->verdicts[i].kind;
+  return kind == LP_VERDICT_FAIL || kind == LP_VERDICT_INCONCLUSIVE || lp_result_is_harness_fault(r, i);
+}
 
 static int show_failures(const lp_certification *run, int limit, lp_style style) {
   int shown = 0, left = 0;
@@ -16,7 +19,7 @@ static int show_failures(const lp_certification *run, int limit, lp_style style)
     const lp_result *r = &run->results[i];
     if (r->status != LP_OK) fprintf(stdout, "\nNOT JUDGED  %s\n  what      %s\n", r->entry->c.id, r->message);
     for (int k = 0; k < r->n_verdicts; k++) {
-      if (!is_finding(&r->verdicts[k])) continue;
+      if (!is_finding(r, k)) continue;
       if (shown == limit) {
         left++;
         continue;
@@ -40,11 +43,10 @@ int lp_report_everything(const lp_certification *run, const lp_suite *suite, con
   return lp_certification_exit_code(run);
 }
 
-bool lp_profile_known(const char *profile) {
-  if (!profile || strcmp(profile, "pytorch") == 0) return true;
-  lp_cli_complain(
-      "--profile: expected pytorch, got \"%s\"%s", profile,
-      strcmp(profile, "math") == 0 ? " (profile math needs the exact oracle, which this version lacks)" : "");
+bool lp_profile_find(lp_profile *profile, const char *name) {
+  *profile = name && strcmp(name, "math") == 0 ? LP_PROFILE_MATH : LP_PROFILE_PYTORCH;
+  if (!name || strcmp(name, lp_profile_name(*profile)) == 0) return true;
+  lp_cli_complain("--profile: expected pytorch or math, got \"%s\"", name);
   return false;
 }
 

@@ -9,8 +9,8 @@
 /* Prints the table and the first failures to stdout, writes JSON Lines to `json` when not NULL; the exit code. */
 int lp_report_everything(const lp_certification *run, const lp_suite *suite, const char *json, int max_failures);
 
-/* NULL (the default) and "pytorch" are known; complains otherwise. */
-bool lp_profile_known(const char *profile);
+/* NULL (the default) and "pytorch", or "math"; false, with a complaint, otherwise. */
+bool lp_profile_find(lp_profile *profile, const char *name);
 
 /* Opens a file for writing ("-": stdout), or complains and returns NULL; closes it, complaining when a write failed. */
 FILE *lp_open_output(const char *path);

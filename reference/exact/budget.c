@@ -2,9 +2,10 @@
 
 #include <math.h>
 
+/* The number of bits of n - 1. */
 static double log2_ceiling(int64_t n) {
   double bits = 0.0;
-  for (int64_t reached = 1; reached < n; reached *= 2) bits += 1.0;
+  for (int64_t rest = n - 1; rest > 0; rest /= 2) bits += 1.0;
   return bits;
 }
 

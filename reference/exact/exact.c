@@ -1,10 +1,15 @@
 #include "reference/exact/exact.h"
 
+#include <float.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "reference/exact/budget.h"
 #include "reference/exact/exact_internal.h"
+
+static lp_status out_of_memory(lp_error *error) {
+  return lp_fail(error, LP_NO_MEMORY, "out of memory for the exact value");
+}
 
 /* --- results --- */
 
@@ -78,9 +83,11 @@ int64_t lp_exact_position(const lp_tensor *in, const lp_tensor *out, int64_t ind
   return position;
 }
 
-/* radius <= 2^-12 (k u scale + k eta) */
+/* radius <= 2^-12 (k u scale + k eta), and no radius is narrow beside an infinite scale */
 bool lp_exact_is_narrow(const arb_t value, const mag_t scale, lp_dtype dtype) {
   if (arb_is_exact(value)) return true;
+  if (mag_is_inf(scale)) return false;
+  if (!arb_is_finite(value)) return false;
   mag_t allowed, absolute;
   mag_init(allowed);
   mag_init(absolute);
@@ -96,8 +103,18 @@ bool lp_exact_is_narrow(const arb_t value, const mag_t scale, lp_dtype dtype) {
 
 /* --- adding up --- */
 
-static lp_class sum_of_classes(lp_class a, lp_class b) {
-  if (a == LP_FINITE || a == b) return b == LP_FINITE ? a : b;
+/* Beside an infinity, a finite number out of the range of float64 is infinite, as in PyTorch. */
+static lp_class class_beside_infinity(lp_class class, const arb_t value) {
+  if (class != LP_FINITE || arf_cmpabs_d(arb_midref(value), DBL_MAX) <= 0) return class;
+  return arf_sgn(arb_midref(value)) > 0 ? LP_PLUS_INFINITY : LP_MINUS_INFINITY;
+}
+
+static lp_class class_of_sum(const lp_exact_number *sum, const lp_tape *t, lp_x term) {
+  const lp_class class = lp_x_class(t, term);
+  if (sum->class == LP_FINITE && class == LP_FINITE) return LP_FINITE;
+  const lp_class a = class_beside_infinity(sum->class, &sum->value);
+  const lp_class b = class_beside_infinity(class, lp_x_ball(t, term));
+  if (a == LP_FINITE || a == b) return b;
   return b == LP_FINITE ? a : LP_NAN;
 }
 
@@ -105,7 +122,7 @@ static lp_class sum_of_classes(lp_class a, lp_class b) {
 static void accumulate(lp_exact_number *sum, const lp_tape *t, lp_x term) {
   mag_t size;
   mag_init(size);
-  sum->class = sum_of_classes(sum->class, lp_x_class(t, term));
+  sum->class = class_of_sum(sum, t, term);
   arb_get_mag(size, lp_x_ball(t, term));
   mag_add(&sum->scale, &sum->scale, size);
   mag_add(&sum->scale, &sum->scale, lp_x_reach(t, term));
@@ -126,10 +143,18 @@ static void put(lp_exact_number *n, const lp_tape *t, lp_x a) {
   mag_add(&n->scale, &n->scale, lp_x_reach(t, a));
 }
 
+static bool is_infinity(lp_class class) { return class == LP_PLUS_INFINITY || class == LP_MINUS_INFINITY; }
+
+/* The gradient of an element that several terms share. Where its parts are infinities of both signs, what an
+ * implementation gets depends on whether it adds before or after it multiplies: nothing is claimed. */
 static void take_leaf(void *context, const lp_leaf *leaf) {
   lp_exact_run *run = context;
   const int output = lp_exact_output_of(run->exact, leaf->input);
-  if (output >= 0) accumulate(&run->exact->outputs[output].numbers[leaf->index], &run->tape, leaf->adjoint);
+  if (output < 0) return;
+  lp_exact_number *sum = &run->exact->outputs[output].numbers[leaf->index];
+  const lp_class before = sum->class, part = lp_x_class(&run->tape, leaf->adjoint);
+  accumulate(sum, &run->tape, leaf->adjoint);
+  if (before == LP_ANY || (is_infinity(before) && is_infinity(part) && before != part)) sum->class = LP_ANY;
 }
 
 /* --- one term --- */
@@ -138,7 +163,7 @@ static bool reduced(const lp_plan *plan) { return plan->c->reduction != LP_REDUC
 static bool averaged(const lp_plan *plan) { return reduced(plan) && plan->c->reduction != LP_REDUCTION_SUM; }
 
 static lp_x upstream(lp_tape *t, const lp_plan *plan, int64_t i) {
-  return lp_x_constant(t, plan->c->has_grad_output ? plan->c->grad_output.f64[i] : 1.0);
+  return lp_x_upstream(t, plan->c->has_grad_output ? plan->c->grad_output.f64[i] : 1.0, i);
 }
 
 /* What a term's gradient is multiplied by: the upstream gradient over the denominator. */
@@ -150,9 +175,8 @@ static lp_x seed(lp_exact_run *run) {
   return lp_x_divide(t, g, run->weighted ? number_on_tape(t, &run->weight) : lp_x_constant(t, run->count));
 }
 
-void lp_exact_write_term(lp_exact_run *run) {
+static void write_term(lp_exact_run *run) {
   lp_tape_restart(&run->tape);
-  lp_x_constant(&run->tape, 0.0); /* so that there is a number to fall back on */
   run->value = run->loss->term(&run->tape, run->plan, run->term);
   if (!run->options->value_only) lp_x_backward(&run->tape, run->value, seed(run));
 }
@@ -185,17 +209,17 @@ static bool term_is_settled(const lp_exact_run *run) {
   return n.narrow && !run->tape.undecided;
 }
 
+/* Less than the minimum would leave reaches to balls that are too wide to tell their size. */
 static slong first_precision(const lp_exact_options *options) {
-  return options->precision > 0 ? options->precision : LP_EXACT_PRECISION_MIN;
+  return options->precision > LP_EXACT_PRECISION_MIN ? options->precision : LP_EXACT_PRECISION_MIN;
 }
 
-/* Doubles the precision until every ball is narrow and every switch decided. */
-static void settle_term(lp_exact_run *run) {
+void lp_exact_settle_term(lp_exact_run *run, slong precision) {
   lp_tape *t = &run->tape;
-  for (t->precision = first_precision(run->options);; t->precision *= 2) {
+  for (t->precision = precision;; t->precision *= 2) {
     t->last_precision = t->precision >= LP_EXACT_PRECISION_MAX;
     if (t->last_precision) t->precision = LP_EXACT_PRECISION_MAX;
-    lp_exact_write_term(run);
+    write_term(run);
     if (t->last_precision || t->failed || term_is_settled(run)) return;
   }
 }
@@ -204,14 +228,15 @@ static uint64_t mix(uint64_t a, uint64_t b) { return (a ^ b) * UINT64_C(0x100000
 
 static lp_status add_term(lp_exact_run *run, lp_error *error) {
   lp_exact *e = run->exact;
-  settle_term(run);
+  lp_exact_settle_term(run, first_precision(run->options));
   accumulate(&e->outputs[0].numbers[reduced(run->plan) ? 0 : run->term], &run->tape, run->value);
   if (!run->options->value_only) lp_x_leaves(&run->tape, take_leaf, run);
   e->signature = mix(e->signature, run->tape.signature);
   e->regimes |= run->tape.entered;
+  e->near_switches += run->tape.near;
   if (run->tape.precision > e->precision) e->precision = run->tape.precision;
   if (run->tape.n_switches > 0 && !run->options->value_only) LP_TRY(lp_exact_find_kinks(run, error));
-  return run->tape.failed ? lp_fail(error, LP_NO_MEMORY, "out of memory for the exact value") : LP_OK;
+  return run->tape.failed ? out_of_memory(error) : LP_OK;
 }
 
 /* --- the whole case --- */
@@ -277,7 +302,7 @@ static lp_status evaluate_terms(lp_exact_run *run, lp_error *error) {
   for (run->term = 0; run->term < plan->term.numel; run->term++) LP_TRY(add_term(run, error));
   finish_loss(run);
   finish_weights(run);
-  return run->tape.failed ? lp_fail(error, LP_NO_MEMORY, "out of memory for the exact value") : LP_OK;
+  return LP_OK;
 }
 
 /* --- a loss that is no sum of terms on a tape --- */
@@ -316,7 +341,7 @@ static lp_status lay_out_outputs(lp_exact *exact, const lp_plan *plan, const lp_
   }
   exact->has_alternative = loss->evaluate != NULL && exact->n_outputs > 1;
   if (exact->has_alternative) ok = lay_out(&exact->alternative, &plan->outcome.outputs[1]) && ok;
-  return ok ? LP_OK : lp_fail(error, LP_NO_MEMORY, "out of memory for the exact value");
+  return ok ? LP_OK : out_of_memory(error);
 }
 
 lp_status lp_exact_evaluate(lp_exact *exact, const lp_plan *plan, const lp_exact_options *options, lp_error *error) {
@@ -326,8 +351,11 @@ lp_status lp_exact_evaluate(lp_exact *exact, const lp_plan *plan, const lp_exact
       .exact = exact, .plan = plan, .loss = lp_exact_loss_find(loss->name), .options = options ? options : &usual};
   if (!run.loss) return lp_fail(error, LP_INTERNAL, "%s has no exact oracle", loss->name);
   lp_tape_init(&run.tape, plan->c, plan->outcome.outputs[0].tensor.dtype);
+  if (run.tape.failed) return out_of_memory(error);
   run.tape.shift = run.options->shift;
   run.tape.stand_in = run.options->stand_in;
+  run.tape.stand_in_step = run.options->stand_in_step;
+  run.tape.stand_in_ranks = run.options->stand_in_ranks;
   init_number(&run.weight);
   lp_status status = lay_out_outputs(exact, plan, run.loss, error);
   if (status == LP_OK) status = run.loss->evaluate ? evaluate_whole(&run, error) : evaluate_terms(&run, error);

@@ -37,10 +37,16 @@ typedef struct lp_kink_effect {
   mag_struct scale[3];
 } lp_kink_effect;
 
+/* Kinks whose sides are chosen jointly have one group, in one term. With s = (share of the side above) - (share of the
+ * side below) of each, sum |s|^dual <= 1 (the largest |s| <= 1 where dual is infinite): the dual ball at a norm's zero,
+ * a kink per component whose sides are the slopes -1 and 1 in that component alone; or, where the sides below change
+ * nothing, the simplex of the components that share an extremum, dual = 1. Treating them as independent accepts more. */
 typedef struct lp_kink {
   lp_kink_state state;
   lp_side side;            /* that the numbers hold: the true one; at a kink, LP_AT, which is PyTorch's choice */
   int64_t term;            /* element of the unreduced loss that it belongs to */
+  int group;               /* from 1 on; 0: the kink is chosen alone */
+  double dual;             /* of the group, >= 1 */
   lp_kink_effect *effects; /* none where the gradient does not change */
   int n_effects;
 } lp_kink;
@@ -52,6 +58,7 @@ typedef struct lp_exact {
   lp_exact_output alternative;
   lp_kink *kinks;
   int n_kinks;
+  long near_switches;     /* met whose side rounding may change, whether or not that changes a gradient */
   uint64_t regimes;       /* of loss->regimes, those that the loss's file here decides ... */
   uint64_t regimes_known; /* ... which are these */
   uint64_t signature;     /* hash of the sides of all switches */
@@ -59,10 +66,12 @@ typedef struct lp_exact {
 } lp_exact;
 
 typedef struct lp_exact_options {
-  slong precision;       /* the first one tried; 0: LP_EXACT_PRECISION_MIN */
+  slong precision;       /* the first one tried, LP_EXACT_PRECISION_MIN or more; 0: that */
   const lp_shift *shift; /* displacements of the inputs, or NULL */
   bool value_only;       /* no gradients, no kinks */
-  long stand_in;         /* infinite inputs count as +-2^h; 0: as infinities */
+  long stand_in;         /* infinite inputs, parameters and upstream gradients count as +-2^h; 0: as infinities */
+  long stand_in_step;    /* those of different elements as 2^(h + step k), k modulo stand_in_ranks unless that is 0 */
+  long stand_in_ranks;
 } lp_exact_options;
 
 /* LP_NO_MEMORY. *exact must be cleared after LP_OK only. options may be NULL. */

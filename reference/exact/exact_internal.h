@@ -16,10 +16,12 @@ typedef struct lp_exact_run {
   lp_exact_number weight; /* the sum of the weights */
   int64_t term;           /* the one on the tape */
   lp_x value;             /* of that term */
+  int groups;             /* of kinks so far */
 } lp_exact_run;
 
-/* Writes a term, and unless only values are wanted its gradient, on the tape at its precision. */
-void lp_exact_write_term(lp_exact_run *run);
+/* Writes a term, and unless only values are wanted its gradient, on the tape: at this precision, doubled until every
+ * ball is narrow and every switch decided. */
+void lp_exact_settle_term(lp_exact_run *run, slong precision);
 
 /* Finds what the switches on the tape do to the gradient of the term. Leaves the tape with another evaluation. */
 lp_status lp_exact_find_kinks(lp_exact_run *run, lp_error *error) LP_MUST_USE;

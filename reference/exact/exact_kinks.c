@@ -55,15 +55,29 @@ static void clear_gradient(gradient *g) {
   free(g->entries);
 }
 
-/* The effect on this element, made when there is none yet; NULL: out of memory. */
-static lp_kink_effect *effect_on(lp_kink *kink, const entry *e) {
+/* Makes room for one more item after `count`: arrays of items grow when count is 0 or a power of 2. */
+static bool make_room(void **items, int count, size_t size) {
+  if ((count & (count - 1)) != 0) return true;
+  void *grown = realloc(*items, (count > 0 ? 2 * (size_t)count : 1) * size);
+  if (grown) *items = grown;
+  return grown != NULL;
+}
+
+static bool is_on(const lp_kink_effect *effect, const entry *e) {
+  return effect->output == e->output && effect->index == e->index;
+}
+
+/* The effect on this element, made when there is none yet; NULL: out of memory. Gradients come in the same order most
+ * of the time: it is probably the one at `guess`. */
+static lp_kink_effect *effect_on(lp_kink *kink, const entry *e, int guess) {
+  if (guess < kink->n_effects && is_on(&kink->effects[guess], e)) return &kink->effects[guess];
   for (int i = 0; i < kink->n_effects; i++) {
-    if (kink->effects[i].output == e->output && kink->effects[i].index == e->index) return &kink->effects[i];
+    if (is_on(&kink->effects[i], e)) return &kink->effects[i];
   }
-  lp_kink_effect *grown = realloc(kink->effects, ((size_t)kink->n_effects + 1) * sizeof *grown);
-  if (!grown) return NULL;
-  kink->effects = grown;
-  lp_kink_effect *made = &grown[kink->n_effects++];
+  void *effects = kink->effects;
+  if (!make_room(&effects, kink->n_effects, sizeof *kink->effects)) return NULL;
+  kink->effects = effects;
+  lp_kink_effect *made = &kink->effects[kink->n_effects++];
   made->output = e->output;
   made->index = e->index;
   for (int side = 0; side < 3; side++) {
@@ -77,7 +91,7 @@ static lp_kink_effect *effect_on(lp_kink *kink, const entry *e) {
 static bool add_gradient(lp_kink *kink, const gradient *g, int side, int sign, slong precision) {
   for (int i = 0; i < g->count; i++) {
     const entry *e = &g->entries[i];
-    lp_kink_effect *effect = effect_on(kink, e);
+    lp_kink_effect *effect = effect_on(kink, e, i);
     if (!effect) return false;
     if (e->class != LP_FINITE) continue;
     arb_addmul_si(&effect->change[side], &e->adjoint, sign, precision);
@@ -86,14 +100,35 @@ static bool add_gradient(lp_kink *kink, const gradient *g, int side, int sign, s
   return true;
 }
 
-static bool changes_nothing(const lp_exact_run *run, const lp_kink_effect *effect) {
+/* Less than what a ball may be wide, with the scale that the number has on that side. Whether it is exactly 0 would
+ * depend on the precision. */
+static bool is_negligible(const lp_kink_effect *effect, int side, const mag_t scale, lp_dtype dtype) {
+  arb_t size;
+  mag_t both;
+  arb_init(size);
+  mag_init(both);
+  arb_get_mag(arb_radref(size), &effect->change[side]);
+  mag_add(both, scale, &effect->scale[side]);
+  const bool negligible = lp_exact_is_narrow(size, both, dtype);
+  arb_clear(size);
+  mag_clear(both);
+  return negligible;
+}
+
+/* No change, and no more rounding on the other sides than the number's scale allows for: where a term is shut and its
+ * number 0, what cancels behind the gate leaves rounding errors. */
+static bool changes_nothing(const lp_exact_run *run, const lp_kink *kink, const lp_kink_effect *effect) {
   const lp_exact_output *out = &run->exact->outputs[effect->output];
+  const mag_struct *scale = &out->numbers[effect->index].scale;
   bool nothing = true;
+  mag_t wide;
+  mag_init(wide);
+  mag_mul_2exp_si(wide, scale, 2);
   for (int side = 0; side < 3; side++) {
-    const arb_struct *change = &effect->change[side];
-    nothing = nothing && arb_contains_zero(change) &&
-              lp_exact_is_narrow(change, &out->numbers[effect->index].scale, out->layout.dtype);
+    const bool allowed = kink->state == LP_KINK_AT || mag_cmp(&effect->scale[side], wide) <= 0;
+    nothing = nothing && allowed && is_negligible(effect, side, scale, out->layout.dtype);
   }
+  mag_clear(wide);
   return nothing;
 }
 
@@ -107,7 +142,7 @@ static void clear_effect(lp_kink_effect *effect) {
 static void drop_idle_effects(const lp_exact_run *run, lp_kink *kink) {
   int kept = 0;
   for (int i = 0; i < kink->n_effects; i++) {
-    if (changes_nothing(run, &kink->effects[i])) {
+    if (changes_nothing(run, kink, &kink->effects[i])) {
       clear_effect(&kink->effects[i]);
     } else {
       kink->effects[kept++] = kink->effects[i];
@@ -118,26 +153,31 @@ static void drop_idle_effects(const lp_exact_run *run, lp_kink *kink) {
 
 /* The gradient with switch k on another side, less the gradient as it is. */
 static bool try_side(lp_exact_run *run, lp_kink *kink, int k, lp_side side, const gradient *base) {
+  const slong precision = run->tape.precision;
   gradient other;
   run->tape.override = k;
   run->tape.override_side = side;
-  lp_exact_write_term(run);
+  lp_exact_settle_term(run, precision);
   run->tape.override = -1;
   read_gradient(&other, run);
-  const slong precision = run->tape.precision;
-  const bool ok = !other.failed && add_gradient(kink, &other, side + 1, 1, precision) &&
-                  add_gradient(kink, base, side + 1, -1, precision);
+  const bool ok = !other.failed && add_gradient(kink, &other, side + 1, 1, run->tape.precision) &&
+                  add_gradient(kink, base, side + 1, -1, run->tape.precision);
+  run->tape.precision = precision;
   clear_gradient(&other);
   return ok;
 }
 
 static lp_status find_kink(lp_exact_run *run, int k, lp_switch met, const gradient *base, lp_error *error) {
   lp_exact *e = run->exact;
-  lp_kink *grown = realloc(e->kinks, ((size_t)e->n_kinks + 1) * sizeof *grown);
-  if (!grown) return lp_fail(error, LP_NO_MEMORY, "out of memory for kinks");
-  e->kinks = grown;
-  lp_kink *kink = &grown[e->n_kinks++];
+  void *kinks = e->kinks;
+  if (!make_room(&kinks, e->n_kinks, sizeof *e->kinks)) return lp_fail(error, LP_NO_MEMORY, "out of memory for kinks");
+  e->kinks = kinks;
+  lp_kink *kink = &e->kinks[e->n_kinks++];
   *kink = (lp_kink){.state = met.state, .side = met.side, .term = run->term};
+  if (met.group > 0) {
+    kink->group = run->groups + met.group;
+    kink->dual = met.dual;
+  }
   for (lp_side side = LP_BELOW; side <= LP_ABOVE; side++) {
     if (side != met.side && !try_side(run, kink, k, side, base)) {
       return lp_fail(error, LP_NO_MEMORY, "out of memory for kinks");
@@ -151,14 +191,44 @@ static lp_status find_kink(lp_exact_run *run, int k, lp_switch met, const gradie
   return LP_OK;
 }
 
+/* The gradient behind a gate that is shut, but that rounding may open. */
+static lp_status look_behind(lp_exact_run *run, gradient *open, lp_error *error) {
+  run->tape.open_gates = true;
+  lp_exact_settle_term(run, run->tape.precision);
+  read_gradient(open, run);
+  return open->failed ? lp_fail(error, LP_NO_MEMORY, "out of memory for kinks") : LP_OK;
+}
+
+/* The gate first, then the others with the gate as it is, or open when rounding may open it; when it is surely shut
+ * they change nothing. */
+static lp_status find_all(lp_exact_run *run, const lp_switch *met, int n, const gradient *base, lp_error *error) {
+  const bool shut = run->tape.shut;
+  gradient open = {0};
+  bool near = false;
+  lp_status status = LP_OK;
+  for (int k = 0; k < n && status == LP_OK; k++) {
+    if (met[k].gate) status = find_kink(run, k, met[k], base, error);
+    near = near || met[k].gate;
+  }
+  run->tape.open_gates = !shut;
+  if (shut && near && status == LP_OK) status = look_behind(run, &open, error);
+  for (int k = 0; k < n && status == LP_OK && (near || !shut); k++) {
+    if (!met[k].gate) status = find_kink(run, k, met[k], shut ? &open : base, error);
+  }
+  run->tape.open_gates = false;
+  clear_gradient(&open);
+  return status;
+}
+
 lp_status lp_exact_find_kinks(lp_exact_run *run, lp_error *error) {
-  const int n = run->tape.n_switches;
+  const int n = run->tape.n_switches, groups = run->tape.n_groups;
   gradient base;
   read_gradient(&base, run);
   lp_switch *met = malloc((size_t)n * sizeof *met);
   lp_status status = met && !base.failed ? LP_OK : lp_fail(error, LP_NO_MEMORY, "out of memory for kinks");
   if (met) memcpy(met, run->tape.switches, (size_t)n * sizeof *met);
-  for (int k = 0; k < n && status == LP_OK; k++) status = find_kink(run, k, met[k], &base, error);
+  if (status == LP_OK) status = find_all(run, met, n, &base, error);
+  run->groups += groups;
   free(met);
   clear_gradient(&base);
   return status;

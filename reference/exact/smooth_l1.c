@@ -2,19 +2,14 @@
  *   d^2 / (2 beta) where |d| < beta, |d| - beta/2 elsewhere; |d| where beta = 0.
  * Rounded intermediates: d, d^2, 2 beta (a power of 2 times beta: not rounded), the quotient; |d| - beta/2.
  * Switches: |d| - beta, where value and slope agree; d, where beta = 0 (slope 0 at 0). */
-#include "reference/exact/exact.h"
+#include "reference/exact/residual.h"
 
 extern const lp_exact_loss lp_exact_smooth_l1;
 
-enum { INPUT, TARGET };
 enum { BETA };
 enum { QUADRATIC, LINEAR, KINK, TIE, L1, NON_FINITE, N_REGIMES };
 
 static const char *const regimes[N_REGIMES] = {"quadratic", "linear", "kink", "tie", "l1", "non-finite"};
-
-static lp_x element(lp_tape *t, const lp_plan *plan, int input, int64_t index) {
-  return lp_x_element(t, input, lp_exact_position(&plan->c->inputs[input], &plan->term, index));
-}
 
 static lp_x absolute(lp_tape *t, lp_x d) {
   lp_x_enter(t, lp_x_class(t, d) != LP_FINITE ? NON_FINITE : lp_x_sign(t, d) == LP_AT ? TIE : L1);
@@ -37,7 +32,7 @@ static lp_x smooth(lp_tape *t, lp_x d, lp_x beta) {
 }
 
 static lp_x term(lp_tape *t, const lp_plan *plan, int64_t index) {
-  const lp_x d = lp_x_subtract(t, element(t, plan, INPUT, index), element(t, plan, TARGET, index));
+  const lp_x d = lp_exact_residual(t, plan, index);
   const lp_x beta = lp_x_parameter(t, BETA);
   return plan->c->params[BETA] == 0.0 ? absolute(t, d) : smooth(t, d, beta);
 }

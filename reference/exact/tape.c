@@ -1,3 +1,4 @@
+#include <limits.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -11,7 +12,7 @@ lp_class lp_classify(double x) {
 }
 
 const char *lp_class_name(lp_class class) {
-  static const char *const names[] = {"a finite number", "+infinity", "-infinity", "NaN"};
+  static const char *const names[] = {"a finite number", "+infinity", "-infinity", "NaN", "anything"};
   return names[class];
 }
 
@@ -19,6 +20,9 @@ const char *lp_class_name(lp_class class) {
 
 void lp_tape_init(lp_tape *t, const lp_case *c, lp_dtype dtype) {
   *t = (lp_tape){.c = c, .dtype = dtype, .precision = 128, .override = -1};
+  void *nodes = NULL;
+  if (lp_tape_grow(t, &nodes, &t->capacity, 1, sizeof(lp_node))) t->nodes = nodes;
+  lp_tape_restart(t);
 }
 
 void lp_tape_clear(lp_tape *t) {
@@ -35,15 +39,15 @@ void lp_tape_clear(lp_tape *t) {
 }
 
 void lp_tape_restart(lp_tape *t) {
-  t->count = t->n_links = t->n_operands = t->n_switches = 0;
-  t->undecided = false;
+  t->count = t->n_links = t->n_operands = t->n_switches = t->n_groups = 0;
+  t->undecided = t->float64_range = t->next_is_gate = t->shut = false;
   t->signature = UINT64_C(0xcbf29ce484222325);
   t->entered = 0;
 }
 
 bool lp_tape_grow(lp_tape *t, void **items, int *capacity, int wanted, size_t size) {
   if (wanted <= *capacity) return true;
-  const int larger = wanted < 64 ? 64 : 2 * wanted;
+  const int larger = wanted < 64 ? 64 : wanted > INT_MAX / 2 ? INT_MAX : 2 * wanted;
   void *grown = realloc(*items, (size_t)larger * size);
   if (!grown) {
     t->failed = true;
@@ -61,7 +65,6 @@ lp_node *lp_tape_new(lp_tape *t, lp_op op, int a, int b) {
     t->nodes = nodes;
     t->count++;
   }
-  if (t->count == 0) return NULL;
   lp_node *n = &t->nodes[t->count - 1];
   if (t->count > t->max_count) {
     arb_init(&n->value);
@@ -82,14 +85,23 @@ lp_node *lp_tape_new(lp_tape *t, lp_op op, int a, int b) {
 
 /* --- leaves --- */
 
+static const lp_range ranges[LP_DTYPE_COUNT] = {
+    [LP_FLOAT64] = {53, -1074, 1024},
+    [LP_FLOAT32] = {24, -149, 128},
+    [LP_FLOAT16] = {11, -24, 16},
+    [LP_BFLOAT16] = {8, -133, 128},
+};
+
+const lp_range *lp_range_of(lp_dtype dtype) { return &ranges[dtype]; }
+
 bool lp_is_representable(const arb_t value, lp_dtype dtype) {
   const arf_struct *x = arb_midref(value);
   if (!arb_is_exact(value)) return false;
   if (arf_is_zero(x)) return true;
-  const slong bits = arf_bits(x), places = 1 - ilogb(lp_dtype_unit_roundoff(dtype)) - 1;
-  if (bits > places) return false;
-  const slong lowest = ilogb(lp_dtype_smallest_subnormal(dtype)), largest = ilogb(lp_dtype_largest(dtype)) + 1;
-  return arf_cmpabs_2exp_si(x, largest) < 0 && fmpz_cmp_si(ARF_EXPREF(x), lowest + bits) >= 0;
+  const lp_range *r = &ranges[dtype];
+  const slong bits = arf_bits(x);
+  if (bits > r->places) return false;
+  return arf_cmpabs_2exp_si(x, r->largest) < 0 && fmpz_cmp_si(ARF_EXPREF(x), r->lowest + bits) >= 0;
 }
 
 /* A leaf is exact; when the dtype lacks it, it counts as rounded. */
@@ -100,17 +112,27 @@ static void settle_leaf(const lp_tape *t, lp_node *n) {
   if (!n->sharp) arb_get_mag(&n->reach, &n->value);
 }
 
-/* Every run of a tape begins with a leaf, so that there is a node for later ones to fall back on. */
+/* A tape begins with a leaf, for which lp_tape_init has made room: there is a node for later ones to fall back on. */
 static lp_node *new_leaf(lp_tape *t, lp_op op) { return lp_tape_new(t, op, -1, -1); }
 
-static void set_double(const lp_tape *t, lp_node *n, double x) {
+/* Ranks of infinities: parameters 0, 1 ..., elements and upstream gradients apart from them and from each other. */
+enum { RANKS_OF_PARAMETERS = LP_MAX_PARAMS, RANKS_OF_AN_INDEX = LP_MAX_INPUTS + 1, UPSTREAM_RANK = LP_MAX_INPUTS };
+
+static int64_t rank_of(int64_t index, int of) { return RANKS_OF_PARAMETERS + RANKS_OF_AN_INDEX * index + of; }
+
+static slong stand_in_for(const lp_tape *t, int64_t rank) {
+  return t->stand_in + t->stand_in_step * (slong)(t->stand_in_ranks > 0 ? rank % t->stand_in_ranks : rank);
+}
+
+/* rank: which stand-in an infinity gets. */
+static void set_double(const lp_tape *t, lp_node *n, double x, int64_t rank) {
   n->class = lp_classify(x);
   if (n->class == LP_FINITE) {
     arb_set_d(&n->value, x);
   } else if (n->class != LP_NAN && t->stand_in != 0) {
     n->class = LP_FINITE;
     arb_set_si(&n->value, x > 0 ? 1 : -1);
-    arb_mul_2exp_si(&n->value, &n->value, t->stand_in);
+    arb_mul_2exp_si(&n->value, &n->value, stand_in_for(t, rank));
   } else {
     arb_zero(&n->value);
   }
@@ -119,11 +141,10 @@ static void set_double(const lp_tape *t, lp_node *n, double x) {
 lp_x lp_x_element(lp_tape *t, int input, int64_t index) {
   const lp_tensor *in = &t->c->inputs[input];
   lp_node *n = new_leaf(t, LP_OP_ELEMENT);
-  if (!n) return (lp_x){0};
   if (in->i64) {
     arb_set_si(&n->value, in->i64[index]);
   } else {
-    set_double(t, n, in->f64[index]);
+    set_double(t, n, in->f64[index], rank_of(index, input));
   }
   if (t->shift && t->shift->of[input]) arb_add(&n->value, &n->value, &t->shift->of[input][index], ARF_PREC_EXACT);
   n->input = input;
@@ -135,7 +156,6 @@ lp_x lp_x_element(lp_tape *t, int input, int64_t index) {
 
 lp_x lp_x_constant(lp_tape *t, double value) {
   lp_node *n = new_leaf(t, LP_OP_NUMBER);
-  if (!n) return (lp_x){0};
   n->class = lp_classify(value);
   if (n->class == LP_FINITE) {
     arb_set_d(&n->value, value);
@@ -147,17 +167,23 @@ lp_x lp_x_constant(lp_tape *t, double value) {
   return lp_tape_last(t);
 }
 
+lp_x lp_x_upstream(lp_tape *t, double value, int64_t rank) {
+  lp_node *n = new_leaf(t, LP_OP_NUMBER);
+  set_double(t, n, value, rank_of(rank, UPSTREAM_RANK));
+  mag_zero(&n->inherited);
+  mag_zero(&n->reach);
+  return lp_tape_last(t);
+}
+
 lp_x lp_x_parameter(lp_tape *t, int param) {
   lp_node *n = new_leaf(t, LP_OP_NUMBER);
-  if (!n) return (lp_x){0};
-  set_double(t, n, t->c->params[param]);
+  set_double(t, n, t->c->params[param], param);
   settle_leaf(t, n);
   return lp_tape_last(t);
 }
 
 lp_x lp_x_number(lp_tape *t, const arb_t value, lp_class class, const mag_t reach, int64_t terms) {
   lp_node *n = new_leaf(t, LP_OP_NUMBER);
-  if (!n) return (lp_x){0};
   n->class = class;
   if (class == LP_FINITE) {
     arb_set(&n->value, value);
@@ -189,8 +215,7 @@ lp_side lp_x_sign(lp_tape *t, lp_x s) {
   return LP_AT;
 }
 
-/* May arithmetic in the tape's dtype put the switch on the other side of 0? */
-static bool within_rounding(const lp_tape *t, const lp_node *n) {
+bool lp_tape_within_rounding(lp_tape *t, const lp_node *n) {
   if (n->sharp) return false;
   mag_t size, allowed;
   mag_init(size);
@@ -200,20 +225,29 @@ static bool within_rounding(const lp_tape *t, const lp_node *n) {
   const bool within = mag_cmp(size, allowed) <= 0;
   mag_clear(size);
   mag_clear(allowed);
+  t->near += within;
   return within;
 }
 
 static lp_side pass(lp_tape *t, lp_side side) {
+  if (t->next_is_gate && t->open_gates && side == LP_BELOW) side = LP_ABOVE;
+  if (t->next_is_gate) t->shut = side == LP_BELOW;
+  t->next_is_gate = false;
   t->signature = (t->signature ^ (uint64_t)(side + 2)) * UINT64_C(0x100000001b3);
   return side;
 }
 
-static lp_side meet(lp_tape *t, lp_kink_state state, lp_side side) {
+static lp_side meet_switch(lp_tape *t, lp_switch met) {
   void *switches = t->switches;
-  if (!lp_tape_grow(t, &switches, &t->switch_capacity, t->n_switches + 1, sizeof(lp_switch))) return side;
+  met.gate = t->next_is_gate;
+  if (!lp_tape_grow(t, &switches, &t->switch_capacity, t->n_switches + 1, sizeof(lp_switch))) return met.side;
   t->switches = switches;
-  t->switches[t->n_switches] = (lp_switch){state, side};
-  return pass(t, t->n_switches++ == t->override ? t->override_side : side);
+  t->switches[t->n_switches] = met;
+  return pass(t, t->n_switches++ == t->override ? t->override_side : met.side);
+}
+
+static lp_side meet(lp_tape *t, lp_kink_state state, lp_side side) {
+  return meet_switch(t, (lp_switch){.state = state, .side = side});
 }
 
 static lp_side side_of(lp_tape *t, lp_x s, lp_side sign, bool decided) {
@@ -223,7 +257,7 @@ static lp_side side_of(lp_tape *t, lp_x s, lp_side sign, bool decided) {
     t->undecided = true;
     return meet(t, LP_KINK_UNDECIDED, LP_AT);
   }
-  const bool within = within_rounding(t, n);
+  const bool within = lp_tape_within_rounding(t, n);
   if (sign == LP_AT) return meet(t, within ? LP_KINK_BLURRED : LP_KINK_AT, sign);
   return within ? meet(t, LP_KINK_NEAR, sign) : pass(t, sign);
 }
@@ -241,6 +275,21 @@ lp_side lp_x_compare(lp_tape *t, lp_x a, lp_x b) {
   if (class != LP_FINITE && class != LP_NAN && class == lp_x_class(t, b)) return pass(t, LP_AT);
   return lp_x_side(t, lp_x_subtract(t, a, b));
 }
+
+void lp_x_announce_gate(lp_tape *t) { t->next_is_gate = true; }
+
+bool lp_x_is_near(lp_tape *t, lp_x s) {
+  const lp_node *n = lp_tape_at(t, s);
+  return n->class == LP_FINITE && lp_tape_within_rounding(t, n);
+}
+
+int lp_x_new_group(lp_tape *t) { return ++t->n_groups; }
+
+lp_side lp_x_meet_in_group(lp_tape *t, int group, double dual, lp_kink_state state) {
+  return meet_switch(t, (lp_switch){.state = state, .side = LP_AT, .group = group, .dual = dual});
+}
+
+void lp_x_limit_range(lp_tape *t) { t->float64_range = true; }
 
 void lp_x_enter(lp_tape *t, int regime) { t->entered |= UINT64_C(1) << regime; }
 

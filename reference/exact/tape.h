@@ -22,10 +22,11 @@
 #include "reference/case.h"
 #include "reference/exact/ball.h"
 
-typedef enum lp_class { LP_FINITE = 0, LP_PLUS_INFINITY, LP_MINUS_INFINITY, LP_NAN } lp_class;
+/* LP_ANY: nothing is claimed, in limits that do not exist (limits.h). No number on a tape has it. */
+typedef enum lp_class { LP_FINITE = 0, LP_PLUS_INFINITY, LP_MINUS_INFINITY, LP_NAN, LP_ANY } lp_class;
 
 lp_class lp_classify(double x);
-const char *lp_class_name(lp_class class); /* "a finite number", "+infinity", "-infinity", "NaN" */
+const char *lp_class_name(lp_class class); /* "a finite number", "+infinity", "-infinity", "NaN", "anything" */
 
 /* A number on a tape. */
 typedef struct lp_x {
@@ -46,6 +47,9 @@ typedef enum lp_kink_state {
 typedef struct lp_switch {
   lp_kink_state state;
   lp_side side; /* the true one; LP_AT when undecided */
+  int group;    /* of switches whose sides are chosen jointly, 0: none; see lp_kink in exact.h */
+  double dual;  /* exponent of the group */
+  bool gate;    /* below 0 no other switch shows */
 } lp_switch;
 
 /* Displacements of the elements of an input, for differences: numel balls, or NULL. */
@@ -71,16 +75,25 @@ typedef struct lp_tape {
 
   lp_switch *switches; /* that the current term has met, in order */
   int n_switches, switch_capacity;
+  long near;    /* questions whether rounding may change a side that were answered yes */
   int override; /* index of the switch that is to take the side below, or -1 */
   lp_side override_side;
+  int n_groups;       /* of switches of the current term */
+  bool next_is_gate;  /* the next switch is a gate */
+  bool open_gates;    /* gates that would be below are above */
+  bool shut;          /* a gate of the current term is below */
+  bool float64_range; /* results beyond it are infinite or 0; see lp_x_limit_range */
   bool undecided;     /* a switch, or a singularity, was not decided at this precision */
   uint64_t signature; /* hash of all sides taken */
   uint64_t entered;   /* regimes, bits of the loss's own enumeration in reference/exact */
   const lp_shift *shift;
-  long stand_in; /* 0: infinities are classes. h > 0: they are +-2^h, for limits */
-  int max_count; /* highest count so far; nodes below it own initialized balls */
+  long stand_in;       /* 0: infinities are classes. h > 0: they are +-2^h, for limits ... */
+  long stand_in_step;  /* ... and 2^(h + step k), k telling the elements of the inputs apart ... */
+  long stand_in_ranks; /* ... modulo this; 0: all apart */
+  int max_count;       /* highest count so far; nodes below it own initialized balls */
 } lp_tape;
 
+/* When t->failed afterwards, memory is out: nothing may be written on it, only lp_tape_clear called. */
 void lp_tape_init(lp_tape *t, const lp_case *c, lp_dtype dtype);
 void lp_tape_clear(lp_tape *t);
 
@@ -95,6 +108,8 @@ lp_x lp_x_element(lp_tape *t, int input, int64_t index);
 lp_x lp_x_constant(lp_tape *t, double value);
 /* A parameter of the case, by position: exact; counts as rounded where the dtype lacks it. */
 lp_x lp_x_parameter(lp_tape *t, int param);
+/* An element of the upstream gradient, of this rank among them; exact. */
+lp_x lp_x_upstream(lp_tape *t, double value, int64_t rank);
 /* A number computed elsewhere. value may be NULL unless class is LP_FINITE. */
 lp_x lp_x_number(lp_tape *t, const arb_t value, lp_class class, const mag_t reach, int64_t terms);
 
@@ -108,13 +123,17 @@ lp_x lp_x_square(lp_tape *t, lp_x a);
 lp_x lp_x_exp(lp_tape *t, lp_x a);
 lp_x lp_x_log(lp_tape *t, lp_x a);
 lp_x lp_x_sqrt(lp_tape *t, lp_x a);
-/* a^p for a > 0, or a = 0 (0, 1 or infinity as p is > 0, 0 or < 0); its slope is p a^(p-1). */
-lp_x lp_x_power(lp_tape *t, lp_x a, double p);
+/* a^exponent for a > 0, or a = 0 (0, 1 or infinity as the exponent is > 0, 0 or < 0); its slope is
+ * exponent a^(exponent - 1). The exponent depends on no input; a rounded one (1/3) adds its share to the reach. Where
+ * rounding may move a far enough to matter at second order, even to 0, the reach allows for it. */
+lp_x lp_x_raise(lp_tape *t, lp_x a, lp_x exponent);
 /* log(1 + exp(a)), and 1 / (1 + exp(-a)), its slope. */
 lp_x lp_x_softplus(lp_tape *t, lp_x a);
 lp_x lp_x_sigmoid(lp_tape *t, lp_x a);
 /* The sum of n numbers in any order; 0 when n is 0. Its reach holds every |term|. */
 lp_x lp_x_sum(lp_tape *t, const lp_x *terms, int n);
+/* The same for the few numbers of a formula, such as 1 - x + y: no reduction, one term. */
+lp_x lp_x_sum_few(lp_tape *t, const lp_x *terms, int n);
 
 /* --- operations without rounding --- */
 
@@ -125,6 +144,18 @@ lp_x lp_x_scale(lp_tape *t, lp_x a, double power_of_two);
 lp_x lp_x_abs(lp_tape *t, lp_x a);
 /* a where keep, else 0; the adjoint likewise, so that what comes after it is multiplied by 0 (0 * inf is NaN). */
 lp_x lp_x_mask(lp_tape *t, lp_x a, bool keep);
+/* 0 in the place of an a that is not above 0, where max(0, a) is shut: a mask that keeps the reach of a where rounding
+ * could have made a positive. */
+lp_x lp_x_shut(lp_tape *t, lp_x a);
+/* max(0, a) as torch.clamp_min takes it: at an exact 0 the slope is 1; NaN stays NaN and has the slope 0; where it is
+ * shut, an infinite adjoint becomes 0. Meets the switch a. */
+lp_x lp_x_clamp(lp_tape *t, lp_x a);
+/* 0 whatever a is, even infinite or NaN; the adjoint is multiplied by 0, so that an infinite one becomes NaN. */
+lp_x lp_x_erase(lp_tape *t, lp_x a);
+/* The number a, whose adjoint goes to `carrier` unchanged: a value with a slope that is written separately. */
+lp_x lp_x_carry(lp_tape *t, lp_x a, lp_x carrier);
+/* The number a as a constant: it has no slope. */
+lp_x lp_x_detach(lp_tape *t, lp_x a);
 /* The same number without a share of its own in the reach. Use at once, before anything else refers to a. */
 lp_x lp_x_unrounded(lp_tape *t, lp_x a);
 
@@ -142,6 +173,22 @@ lp_side lp_x_compare(lp_tape *t, lp_x a, lp_x b);
 
 /* The side of a number that is no kink (a < or > test on an exact value): -1, 0, 1, or LP_UNORDERED. Not recorded. */
 lp_side lp_x_sign(lp_tape *t, lp_x s);
+
+/* The side asked for next is that of a gate, a hinge: below 0 the term is shut, and no other switch shows in its
+ * gradient. Where rounding may open it the others are looked at behind the open gate. */
+void lp_x_announce_gate(lp_tape *t);
+
+/* May arithmetic in the tape's dtype put s on another side of 0? */
+bool lp_x_is_near(lp_tape *t, lp_x s);
+
+/* Switches that are chosen jointly: a subdifferential with more directions than the two sides of one switch. Begin a
+ * group, then meet each of its switches: LP_AT, but LP_BELOW or LP_ABOVE when the tape's override says so. */
+int lp_x_new_group(lp_tape *t);
+lp_side lp_x_meet_in_group(lp_tape *t, int group, double dual, lp_kink_state state);
+
+/* From now on, to the end of the term, results out of the range of float64 are infinite or 0. For terms with an
+ * infinity or NaN in them, whose results have the class that float64 arithmetic gives. */
+void lp_x_limit_range(lp_tape *t);
 
 void lp_x_enter(lp_tape *t, int regime);
 

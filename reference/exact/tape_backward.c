@@ -5,7 +5,7 @@
 enum { FEW_CONTRIBUTIONS = 4 };
 
 static void contribute(lp_tape *t, int to, lp_x adjoint) {
-  if (to < 0 || !t->nodes[to].needs) return;
+  if (!t->nodes[to].needs) return;
   void *links = t->links;
   if (!lp_tape_grow(t, &links, &t->link_capacity, t->n_links + 1, sizeof(lp_link))) return;
   t->links = links;
@@ -40,9 +40,11 @@ static void through_quotient(lp_tape *t, const lp_node *n, int self, lp_x adjoin
   contribute(t, n->b, lp_x_negate(t, lp_x_multiply(t, adjoint, slope)));
 }
 
-static lp_x slope_of_power(lp_tape *t, const lp_node *n) {
-  const lp_x power = lp_x_power(t, (lp_x){n->a}, n->number - 1.0);
-  return lp_x_multiply(t, lp_x_constant(t, n->number), power);
+/* exponent a^(exponent - 1) */
+static lp_x slope_of_raise(lp_tape *t, const lp_node *n) {
+  const lp_x exponent = {n->b};
+  const lp_x less = lp_x_unrounded(t, lp_x_subtract(t, exponent, lp_x_constant(t, 1.0)));
+  return lp_x_multiply(t, exponent, lp_x_raise(t, (lp_x){n->a}, less));
 }
 
 static void through_sum(lp_tape *t, const lp_node *n, lp_x adjoint) {
@@ -86,8 +88,8 @@ static void propagate(lp_tape *t, const lp_node *n, int self, lp_x g) {
     case LP_OP_SQRT:
       contribute(t, n->a, lp_x_divide(t, g, lp_x_scale(t, value, 2.0)));
       break;
-    case LP_OP_POWER:
-      contribute(t, n->a, lp_x_multiply(t, g, slope_of_power(t, n)));
+    case LP_OP_RAISE:
+      contribute(t, n->a, lp_x_multiply(t, g, slope_of_raise(t, n)));
       break;
     case LP_OP_SOFTPLUS:
       contribute(t, n->a, lp_x_multiply(t, g, lp_x_sigmoid(t, a)));

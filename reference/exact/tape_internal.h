@@ -15,7 +15,7 @@ typedef enum lp_op {
   LP_OP_EXP,
   LP_OP_LOG,
   LP_OP_SQRT,
-  LP_OP_POWER,
+  LP_OP_RAISE,
   LP_OP_SOFTPLUS,
   LP_OP_SIGMOID,
   LP_OP_SUM,
@@ -34,7 +34,7 @@ struct lp_node {
   bool sharp;
   bool needs;    /* depends on an element of an input */
   int a, b;      /* operands; of a sum, the first of b operands in tape->operands */
-  double number; /* exponent of a power, factor of a scale, side of an abs, keep of a mask */
+  double number; /* factor of a scale, side of an abs, keep of a mask */
   int input;     /* of an element */
   int64_t index;
   int links;   /* the last contribution to its adjoint, or -1 */
@@ -45,7 +45,7 @@ typedef struct lp_link {
   int contribution, next;
 } lp_link;
 
-/* A new number of class LP_FINITE, sharp, with one term; its ball and reaches are stale. NULL: out of memory. */
+/* A new number of class LP_FINITE, sharp, with one term; its ball and reaches are stale. */
 lp_node *lp_tape_new(lp_tape *t, lp_op op, int a, int b);
 static inline lp_x lp_tape_last(const lp_tape *t) { return (lp_x){t->count - 1}; }
 static inline lp_node *lp_tape_at(const lp_tape *t, lp_x a) { return &t->nodes[a.at]; }
@@ -53,8 +53,18 @@ static inline lp_node *lp_tape_at(const lp_tape *t, lp_x a) { return &t->nodes[a
 /* Makes room for `wanted` items; false when memory is out. */
 bool lp_tape_grow(lp_tape *t, void **items, int *capacity, int wanted, size_t size);
 
+/* The numbers of a floating dtype: m 2^e with |m| < 2^places, e >= lowest, below 2^largest. u = 2^-places. */
+typedef struct lp_range {
+  slong places, lowest, largest;
+} lp_range;
+
+const lp_range *lp_range_of(lp_dtype dtype);
+
 /* Can arithmetic in this dtype hold the ball's number exactly? */
 bool lp_is_representable(const arb_t value, lp_dtype dtype);
+
+/* May arithmetic in the tape's dtype put the number on the other side of 0? */
+bool lp_tape_within_rounding(lp_tape *t, const lp_node *n);
 
 /* The sum for adjoints: n terms that count as a reduction only when there are many. */
 lp_x lp_x_sum_of(lp_tape *t, const lp_x *terms, int n, bool reduction);

@@ -65,6 +65,13 @@ START_TEST(other_targets_do_not_count) {
 }
 END_TEST
 
+START_TEST(a_nan_is_no_zero) {
+  lp_trial *t = run_row("1", (double[]){NAN}, (double[]){1}, 1, 0);
+  ck_assert(!trial_regime(t, "zero-vector") && trial_regime(t, "special"));
+  trial_free(t);
+}
+END_TEST
+
 /* A row of zeros shows the constant that is added: the slope is y / sqrt(E (y.y + E)). */
 START_TEST(epsilon_is_a_float) {
   lp_trial *t = run_row("3", (double[]){0, 0, 0}, (double[]){1, 2, 3}, 1, 0);
@@ -388,6 +395,7 @@ END_TEST
 int main(void) {
   const TTest *const tests[] = {by_hand,
                                 other_targets_do_not_count,
+                                a_nan_is_no_zero,
                                 epsilon_is_a_float,
                                 parallel_rows_keep_their_digits,
                                 kinks,

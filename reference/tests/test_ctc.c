@@ -578,6 +578,11 @@ START_TEST(logarithms_near_the_largest_double) {
   run_ok(t);
   check_near(trial_loss(t, 0) / 1.7e308, 1.0, 1e-15);
   trial_free(t);
+  t = sequence("2 2", (const double[]){-1.0, -1.0e308, -1.2e308, -1.0}, 2, 2, (const int64_t[]){1, 0});
+  trial_reduction(t, "mean"); /* 2.2e308 / 2 */
+  run_ok(t);
+  check_near(trial_loss(t, 0) / 1.1e308, 1.0, 1e-15);
+  trial_free(t);
   t = sequence("2 1", (const double[]){-1.7e308, -1.7e308}, 2, 0, NULL);
   run_ok(t);
   check_same(trial_loss(t, 0), INF);

@@ -63,6 +63,11 @@ START_TEST(rounding_does_not_move_the_kink) {
   check_single(1.0, 1.0, -0x1p-60, 1.0, (answer){0.0, 0.0, 0.0, "inactive"});
   const double y = 1.0 + 0x1p-30;
   check_single(1.0 + 0x1p-29, y, 0.0, y, (answer){0.0, 0.0, 0.0, "near-kink"}); /* y^2 = 1 + 2^-29 + 2^-60 */
+  /* z = -1 + 1 - 2^-1073, which big arithmetic rounds to 0; z = -2^-1075, which rounds to 0 in double. */
+  check_single(1.0, -1.0, 0x1p-1073, -1.0, (answer){0.0, 0.0, 0.0, "inactive"});
+  check_single(1.0, -1.0, 0x1p-1073, -1.0, (answer){0.0, 0.0, 0.0, "near-kink"});
+  check_single(0.0, 0.0, -0x1p-1074, 0.5, (answer){0.0, 0.0, 0.0, "inactive"});
+  check_single(0.0, 0.0, -0x1p-1074, 0.5, (answer){0.0, 0.0, 0.0, "near-kink"});
 }
 END_TEST
 

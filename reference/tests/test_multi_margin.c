@@ -285,6 +285,20 @@ START_TEST(mean_of_huge_rows) {
 }
 END_TEST
 
+/* A finite row that overflows in PyTorch, -1e600, beside an infinite one: inf - inf; the other signs: inf. */
+START_TEST(huge_rows_beside_infinite_ones) {
+  const double signs[] = {-1, 1};
+  for (int k = 0; k < 2; k++) {
+    lp_trial *t =
+        batch("2 2", (double[]){0, 1e300, 0, 1}, "2", (int64_t[]){0, 1}, "2", (double[]){signs[k], INFINITY}, 2, 2);
+    trial_reduction(t, "mean");
+    ck_assert_int_eq(trial_run(t), LP_OK);
+    check_same(trial_loss(t, 0), k == 0 ? NAN : INFINITY);
+    trial_free(t);
+  }
+}
+END_TEST
+
 static void refuse(lp_trial *t, lp_reject reason, const char *text) {
   ck_assert_int_eq(trial_run(t), LP_REJECTED);
   check_refused(t, reason, text);
@@ -358,6 +372,7 @@ int main(void) {
                                 special_upstream,
                                 extreme_rows,
                                 mean_of_huge_rows,
+                                huge_rows_beside_infinite_ones,
                                 refusals,
                                 drawn_values};
   return run_tests("multi_margin", tests, COUNT(tests));

@@ -52,6 +52,16 @@ START_TEST(rows_broadcast_without_their_last_axis) {
 }
 END_TEST
 
+START_TEST(rows_without_components_are_not_shared) {
+  lp_setting s;
+  begin(&s);
+  shape_input(&s, LEFT, 2, (int64_t[]){3, 0});
+  shape_input(&s, RIGHT, 2, (int64_t[]){1, 2});
+  ck_assert_int_eq(lp_rows_broadcast(&s.plan, 3u, 0u, &s.error), LP_OK);
+  ck_assert(!lp_rows_shared(&s.plan, LEFT) && lp_rows_shared(&s.plan, RIGHT));
+}
+END_TEST
+
 START_TEST(inputs_that_take_no_part) {
   lp_setting s;
   begin(&s);
@@ -137,6 +147,7 @@ END_TEST
 
 int main(void) {
   const TTest *const tests[] = {rows_broadcast_without_their_last_axis,
+                                rows_without_components_are_not_shared,
                                 inputs_that_take_no_part,
                                 rows_that_do_not_broadcast,
                                 totals,

@@ -42,6 +42,7 @@ START_TEST(values_by_hand) {
   check_single(0.745, 1000.0, 0x0.0000000000001p-1022, -0x0.000000000023bp-1022, "right");
   check_single(720.0, 1.25, 0x0.0p+0, -0x0.0p+0, "underflow");
   check_single(1e-300, 0.5, 0x1.62e42fefa39efp-1, -0x1.0000000000000p-2, "right");
+  check_single(0x1p-1074, 0.5, 0x1.62e42fefa39efp-1, -0x1.0000000000000p-2, "right"); /* the product underflows */
   check_single(7.2e-08, 10000000000.0, 0x0.0000993b4dc95p-1022, -0x1.64c52f1ddbb5ep-1006, "right");
   check_single(1e-290, 8e+292, 0x0.0p+0, -0x1.cc78f1b8406cep-182, "underflow");
 }

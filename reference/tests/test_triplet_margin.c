@@ -495,6 +495,43 @@ START_TEST(tiny_powers) {
 }
 END_TEST
 
+/* The slopes of the near distance are about 2^1000000, that of the far one is 1 all the same. */
+START_TEST(a_slope_beside_one_that_overflows) {
+  lp_trial *t = triple("2", (double[]){0, 0}, (double[]){1, 1}, (double[]){0, 5}, "none");
+  trial_param(t, "p", 1e-6);
+  trial_param(t, "eps", 0);
+  run_it(t);
+  check_same(trial_grad(t, "positive", 0), INFINITY);
+  check_same(trial_grad(t, "anchor", 1), -INFINITY);
+  check_near(trial_grad(t, "negative", 0), 0, 0);
+  check_near(trial_grad(t, "negative", 1), -1, 1e-9);
+  trial_free(t);
+}
+END_TEST
+
+/* Rows that share a positive add slopes of 2^1000000 and more to it, with either sign; the larger one counts:
+ * sqrt(2)/1 against sqrt(15)/3, then 1. */
+START_TEST(rows_that_overflow_apart) {
+  lp_trial *t = trial_new("triplet_margin");
+  trial_param(t, "p", 1e-6);
+  trial_param(t, "eps", 0);
+  trial_reduction(t, "sum");
+  trial_real(t, "anchor", "2 2", (double[]){1, 2, -3, -5});
+  trial_real(t, "positive", "1 2", (double[]){0, 0});
+  trial_real(t, "negative", "2 2", (double[]){1, 2, -3, -5});
+  run_it(t);
+  check_same(trial_grad(t, "positive", 0), -INFINITY);
+  trial_real(t, "anchor", "2 2", (double[]){5, 5, -3, -5});
+  trial_real(t, "negative", "2 2", (double[]){5, 5, -3, -5});
+  run_it(t);
+  check_same(trial_grad(t, "positive", 0), INFINITY);
+  trial_upstream(t, "", (double[]){INFINITY});
+  run_it(t);
+  ck_assert(isnan(trial_grad(t, "positive", 0)));
+  trial_free(t);
+}
+END_TEST
+
 /* The slopes of p = 0.01 are about 2^99, and 1e300 times that overflows. */
 START_TEST(gradients_that_overflow) {
   lp_trial *t = triple("2", (double[]){0, 0}, (double[]){3, 4}, (double[]){1, 1}, "none");
@@ -762,6 +799,8 @@ int main(void) {
                                 extreme_components,
                                 differences_that_overflow,
                                 tiny_powers,
+                                a_slope_beside_one_that_overflows,
+                                rows_that_overflow_apart,
                                 gradients_that_overflow,
                                 extreme_upstream,
                                 infinities_and_nan,

@@ -1,7 +1,9 @@
 #!/usr/bin/env python3
 """Times the reference against PyTorch: same data, same machine, same run, one thread, float64, forward and backward.
 
-usage: versus_torch.py [--program build/lossproof] [--rounds 5] [--loss LOSS ...] [--markdown]
+usage: versus_torch.py [--program build/lossproof] [--rounds 5] [--loss LOSS ...] [--markdown] [--exact]
+
+--exact times the exact oracle instead of the reference, on smaller shapes.
 
 For every shape that `lossproof bench` times, the case is written by `bench --save`, read here, and both sides are timed
 in alternation, so that a slow moment of the machine meets both. The figure is the median over all rounds; the ratio is
@@ -53,14 +55,14 @@ def time_torch(function, inputs: dict[str, torch.Tensor], wanted: list[str], rep
     return times
 
 
-def time_reference(program: str, loss: str, repeats: int) -> list[dict]:
-    out = subprocess.run([program, "bench", "--json", "--loss", loss, "--repeat", str(repeats)], check=True,
+def time_reference(program: str, loss: str, repeats: int, options: list[str]) -> list[dict]:
+    out = subprocess.run([program, "bench", "--json", "--loss", loss, "--repeat", str(repeats), *options], check=True,
                          capture_output=True, text=True).stdout
     return [json.loads(line) for line in out.splitlines()]
 
 
-def measure(program: str, row: dict, folder: Path, rounds: int) -> list[dict]:
-    subprocess.run([program, "bench", "--save", str(folder), "--loss", row["name"]], check=True)
+def measure(program: str, row: dict, folder: Path, rounds: int, options: list[str]) -> list[dict]:
+    subprocess.run([program, "bench", "--save", str(folder), "--loss", row["name"], *options], check=True)
     wanted = [i["name"] for i in row["inputs"] if i["differentiable"]]
     function = getattr(F, row["functional"])
     files = sorted(folder.glob(f"{row['name']}.*.json"), key=lambda p: int(p.name.split(".")[1]))
@@ -69,7 +71,7 @@ def measure(program: str, row: dict, folder: Path, rounds: int) -> list[dict]:
     theirs: list[list[float]] = [[] for _ in cases]
     shapes: list[str] = []
     for _ in range(rounds):
-        times = time_reference(program, row["name"], 7)
+        times = time_reference(program, row["name"], 7, options)
         shapes = [t["shape"] for t in times]
         for k, inputs in enumerate(cases):
             ours[k].append(times[k]["milliseconds"])
@@ -82,9 +84,9 @@ def measure(program: str, row: dict, folder: Path, rounds: int) -> list[dict]:
     ]
 
 
-def print_results(results: list[dict], markdown: bool) -> None:
+def print_results(results: list[dict], markdown: bool, side: str) -> None:
     line = "| {:18} | {:24} | {:>10} | {:>12} | {:>6} |" if markdown else "{:18} {:24} {:>10} {:>12} {:>6}"
-    print(line.format("loss", "shape", "PyTorch ms", "reference ms", "ratio"))
+    print(line.format("loss", "shape", "PyTorch ms", f"{side} ms", "ratio"))
     if markdown:
         print("|---|---|---:|---:|---:|")
     for r in results:
@@ -102,6 +104,7 @@ def main() -> int:
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--loss", action="append", default=[])
     parser.add_argument("--markdown", action="store_true")
+    parser.add_argument("--exact", action="store_true")
     args = parser.parse_args()
     if not os.access(args.program, os.X_OK):
         print(f"versus_torch.py: {args.program} is not there; build it first (tools/demo)", file=sys.stderr)
@@ -113,8 +116,8 @@ def main() -> int:
     with tempfile.TemporaryDirectory() as folder:
         for row in rows:
             if not args.loss or row["name"] in args.loss:
-                results += measure(args.program, row, Path(folder), args.rounds)
-    print_results(results, args.markdown)
+                results += measure(args.program, row, Path(folder), args.rounds, ["--exact"] if args.exact else [])
+    print_results(results, args.markdown, "exact" if args.exact else "reference")
     return 0
 
 

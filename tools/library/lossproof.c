@@ -17,7 +17,7 @@ static lp_status answer_text(int *exit_code, FILE *out, const char *text, size_t
   lp_json_shape shape;
   LP_TRY(lp_suite_init(&suite, error));
   const lp_status status = lp_json_read_text(&suite, &shape, text, length, "text", error);
-  if (status == LP_OK) *exit_code = lp_write_answers(out, &suite, shape, NULL) > 0 ? 2 : 0;
+  if (status == LP_OK) *exit_code = lp_write_answers(out, &suite, shape, true, NULL) > 0 ? 2 : 0;
   lp_suite_clear(&suite);
   return status;
 }

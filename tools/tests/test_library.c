@@ -15,7 +15,8 @@ START_TEST(answers_are_those_of_eval) {
   ck_assert_ptr_null(message);
   ck_assert_str_eq(answer,
                    "{\"id\": \"0\", \"status\": \"ok\", \"loss\": 2.0, "
-                   "\"grad\": {\"input\": [-2.0,0.0], \"target\": [2.0,0.0]}}\n");
+                   "\"grad\": {\"input\": [-2.0,0.0], \"target\": [2.0,0.0]}, "
+                   "\"exact\": {\"loss\": 2.0, \"grad\": {\"input\": [-2.0,0.0], \"target\": [2.0,0.0]}}}\n");
   lossproof_free(answer);
 }
 END_TEST

@@ -335,7 +335,7 @@ SOFT_CASE = Case(
 
 
 def soft_disagreement(**changes) -> errata.Disagreement:
-    usual = {"output": "loss", "index": 0, "reference": 1000.0, "pytorch": math.inf, "budget": 1e-11}
+    usual = {"output": "loss", "index": 0, "exact": 1000.0, "pytorch": math.inf, "budget": 1e-11, "off": "fixture"}
     return errata.Disagreement(case=SOFT_CASE.id, **{**usual, **changes})
 
 
@@ -347,8 +347,9 @@ class Errata(unittest.TestCase):
 
     def test_no_proof_without_a_fault_of_pytorch_alone(self) -> None:
         for changes, reason in (
-            ({"reference": 999.0}, "is wrong too"),
-            ({"pytorch": 1000.0, "reference": 1000.0}, "within the budget"),
+            ({"exact": 999.0}, "the exact oracle has"),
+            ({"off": "candidate, fixture and reference"}, "is wrong too"),
+            ({"pytorch": 1000.0}, "within the budget"),
             ({"output": "acceptance"}, "accepts"),
         ):
             with self.assertRaisesRegex(errata.NoErratum, reason):
@@ -383,7 +384,7 @@ class Errata(unittest.TestCase):
     def test_the_register_is_complete_and_ordered(self) -> None:
         proofs = [
             errata.prove(soft_disagreement(), SOFT_CASE),
-            errata.prove(soft_disagreement(output="grad/input", reference=-1.0, pytorch=math.nan), SOFT_CASE),
+            errata.prove(soft_disagreement(output="grad/input", exact=-1.0, pytorch=math.nan), SOFT_CASE),
         ]
         register = json.loads(errata.register_text(proofs, "2.13.0"))
         self.assertEqual(register["format"], errata.FORMAT)
@@ -402,12 +403,12 @@ class Errata(unittest.TestCase):
         lines = [
             '{"record":"run"}',
             '{"record":"result","case":"a","output":"loss","verdict":"pass"}',
-            '{"record":"result","case":"b","output":"acceptance","verdict":"fail"}',
-            '{"record":"result","case":"c","output":"loss","verdict":"fail","index":2,"got":"0x1p+1","expected":"-Infinity","budget":"0x1p-50"}',
+            '{"record":"result","case":"b","output":"acceptance","verdict":"fail","alone":"candidate"}',
+            '{"record":"result","case":"c","output":"loss","verdict":"fail","index":2,"got":"0x1p+1","expected":"-Infinity","budget":"0x1p-50","alone":"candidate and fixture"}',
         ]
         found = list(errata._failures(lines))
         self.assertEqual([one.case for one in found], ["b", "c"])
-        self.assertEqual((found[1].reference, found[1].pytorch, found[1].index), (2.0, -math.inf, 2))
+        self.assertEqual((found[1].exact, found[1].pytorch, found[1].index), (-math.inf, 2.0, 2))
 
     def test_names_are_those_of_losses(self) -> None:
         for name, (summary, source) in mechanisms.MECHANISMS.items():
