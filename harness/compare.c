@@ -57,10 +57,13 @@ static double quotient(const mag_t a, const mag_t b) {
 
 /* a / b: in double where both are ordinary numbers, else by their upper bounds of 30 bits. */
 static double ratio_of(double a, double b, const mag_t above_a, const mag_t above_b) {
-  const double ordinary = DBL_MIN / DBL_EPSILON;
+  const double ordinary = DBL_MIN / lp_dtype_unit_roundoff(LP_FLOAT64);
   const bool fine = isfinite(a) && isfinite(b) && (a == 0.0 || a > ordinary) && b > ordinary;
   return fine ? a / b : quotient(above_a, above_b);
 }
+
+/* A scale so far beyond the range of double bounds nothing: what it allows is no proof of anything. */
+static bool is_boundless(const mag_t scale) { return mag_is_inf(scale) || mag_cmp_2exp_si(scale, 4096) > 0; }
 
 /* Does every, or no, number within the enclosure lie within the budget? least, most: bounds of |got - truth|. */
 static lp_fit fit_of(const mag_t least, const mag_t most, const mag_t budget) {
@@ -80,6 +83,7 @@ static void compare_finite(lp_comparison *r, double got, const lp_exact_number *
   arb_get_mag(most, difference);
   arb_get_mag_lower(least, difference);
   r->fit = fit_of(least, most, budget);
+  if (r->fit == LP_FITS && is_boundless(&truth->scale)) r->fit = LP_FITS_PERHAPS;
   r->error = upper_bound(difference);
   mag_set_d(least, lp_ulp(dtype, r->truth));
   r->error_ulp = ratio_of(r->error, lp_ulp(dtype, r->truth), most, least);

@@ -173,13 +173,42 @@ static bool any_gradient_off(const lp_verdict *verdicts, int n) {
   return false;
 }
 
+/* The elements that some kink changes. */
+static bool *list_changeable(const lp_exact *exact, int output) {
+  bool *list = calloc((size_t)exact->outputs[output].layout.numel + 1, sizeof *list);
+  for (int k = 0; list && k < exact->n_kinks; k++) {
+    for (int i = 0; i < exact->kinks[k].n_effects; i++) {
+      const lp_kink_effect *e = &exact->kinks[k].effects[i];
+      if (e->output == output) list[e->index] = true;
+    }
+  }
+  return list;
+}
+
+/* Is an element wrong that no kink changes? */
+static bool is_off_apart_from_kinks(const lp_outcome *candidate, const lp_exact *exact, int input,
+                                    const lp_judging *how) {
+  const lp_exact_output *want = lp_exact_find(exact, input);
+  const lp_output *got = lp_outcome_find(candidate, input);
+  bool *changeable = list_changeable(exact, (int)(want - exact->outputs)), off = false;
+  for (int64_t i = 0; changeable && i < want->layout.numel && !off; i++) {
+    lp_comparison r;
+    lp_compare(&r, got->tensor.f64[i], &want->numbers[i], want->layout.dtype, how->flushes_subnormals);
+    off = !changeable[i] && r.fit == LP_FITS_NOT;
+  }
+  free(changeable);
+  return off;
+}
+
 /* Marks the gradients that are off as contradicting every choice at the kinks, or as undecided. */
-static void condemn(lp_verdict *verdicts, int n, const lp_exact *exact, const lp_kink_answer *answer) {
+static void condemn(lp_verdict *verdicts, int n, const lp_outcome *candidate, const lp_exact *exact,
+                    const lp_judging *how, const lp_kink_answer *answer) {
   for (int i = 0; i < n; i++) {
     lp_verdict *v = &verdicts[i];
     const bool blamed = answer->output < 0 || v->input == exact->outputs[answer->output].input;
-    if (v->input < 0 || v->kind == LP_VERDICT_PASS || v->cause == LP_CAUSE_CLASS) continue;
-    if (answer->fit == LP_FITS_NOT && blamed) {
+    if (v->input < 0 || v->kind == LP_VERDICT_PASS) continue;
+    if (is_off_apart_from_kinks(candidate, exact, v->input, how)) continue;
+    if (answer->fit == LP_FITS_NOT && blamed && v->cause != LP_CAUSE_CLASS) {
       v->kind = LP_VERDICT_FAIL;
       v->cause = LP_CAUSE_KINK;
       snprintf(v->reason, sizeof v->reason, "no choice of sides at the kinks of the case gives this gradient");
@@ -202,9 +231,22 @@ static void reconsider(lp_verdict *verdicts, int n, const lp_case *c, const lp_o
     for (int i = 0; i < n; i++) {
       if (verdicts[i].input >= 0 && verdicts[i].kind != LP_VERDICT_PASS && solved) verdicts[i] = again[i];
     }
-    if (!solved) condemn(verdicts, n, exact, &answer);
+    if (!solved) condemn(verdicts, n, candidate, exact, how, &answer);
   }
   free(answer.share);
+}
+
+/* Where switches that nest are within rounding of one another, the effects that are known do not make up all gradients
+ * that a right implementation may give: a finite one that they do not explain is no proof of a fault. */
+static void be_careful(lp_verdict *verdicts, int n) {
+  for (int i = 0; i < n; i++) {
+    lp_verdict *v = &verdicts[i];
+    if (v->input < 0 || v->kind != LP_VERDICT_FAIL || (v->cause != LP_CAUSE_VALUE && v->cause != LP_CAUSE_KINK))
+      continue;
+    v->kind = LP_VERDICT_INCONCLUSIVE;
+    v->cause = LP_CAUSE_WIDE;
+    snprintf(v->reason, sizeof v->reason, "several kinks nest within rounding: what they allow together is not known");
+  }
 }
 
 /* Where a loss has a second convention for its gradient, profile math takes either, whole. */
@@ -230,6 +272,7 @@ int lp_judge(lp_verdict verdicts[LP_MAX_VERDICTS], const lp_case *c, const lp_ou
   if (exact->n_kinks > 0 && shapes_agree(candidate, exact) && any_gradient_off(outputs, n)) {
     reconsider(outputs, n, c, candidate, exact, how);
   }
+  if (exact->entangled) be_careful(outputs, n);
   if (exact->has_alternative && how->profile == LP_PROFILE_MATH) try_alternative(outputs, n, candidate, exact, how);
   return 1 + n;
 }

@@ -12,6 +12,7 @@ enum {
   COMBINATIONS_MAX = 729, /* of sides, tried at one component: six kinks */
   TRIES_MAX = 200000,     /* of the search over several kinks: numbers compared */
   SWEEPS_MAX = 400,       /* of the descent over convex choices */
+  DESCENTS_MAX = 81,      /* over combinations of the kinks that are not mixed */
   CORNERS_MAX = 16        /* of a polygon */
 };
 
@@ -200,11 +201,13 @@ static bool respects_groups(const lp_exact *exact, const double *share) {
   return true;
 }
 
-/* Draws shares in a group that has too much of them nearer to LP_AT. */
-static void pull_in(const lp_exact *exact, double *share) {
+/* Draws shares in groups that have too much of them nearer to LP_AT. Was there any such group? */
+static bool pull_in(const lp_exact *exact, double *share) {
+  bool any = false;
   for (int first = 0; first < exact->n_kinks; first++) {
     const double weight = begins_group(exact, first) ? weight_of_group(exact, first, share) : 0.0;
     if (!(weight > 1.0)) continue;
+    any = true;
     const double factor = pow(weight, -1.0 / exact->kinks[first].dual);
     for (int k = first; k < exact->n_kinks && exact->kinks[k].group == exact->kinks[first].group; k++) {
       double *s = &share[SIDES * k];
@@ -213,6 +216,7 @@ static void pull_in(const lp_exact *exact, double *share) {
       s[1] = 1.0 - s[0] - s[2];
     }
   }
+  return any;
 }
 
 /* --- one side per kink --- */
@@ -353,7 +357,8 @@ typedef struct polygon {
 typedef struct mixture {
   const problem *p;
   slope *slopes;     /* of every link */
-  double *residuals; /* of every component, in units of its budget: what is left to explain */
+  double *targets;   /* of every component, in units of its budget: what the kinks have to explain */
+  double *residuals; /* what is left of it */
   double *slacks;    /* of every component, how far beyond +-1 the residual may be for all that is known here */
   polygon *of_kink;
   int *component_of; /* of every link */
@@ -408,7 +413,7 @@ static void widest_budget(mag_t budget, const problem *p, const component *c) {
 static void set_up_component(mixture *m, int i) {
   const problem *p = m->p;
   const component *c = &p->components[i];
-  m->residuals[i] = 0.0;
+  m->targets[i] = 0.0;
   m->slacks[i] = 1.0;
   if (!isfinite(c->got)) return;
   mag_t budget;
@@ -418,8 +423,8 @@ static void set_up_component(mixture *m, int i) {
   widest_budget(budget, p, c);
   arb_set_d(rest, c->got);
   arb_sub(rest, rest, &p->exact->outputs[c->output].numbers[c->index].value, LP_EXACT_PRECISION_MAX);
-  m->residuals[i] = over(rest, budget);
-  m->slacks[i] = 1.0 + slack_of(rest, budget, m->residuals[i]);
+  m->targets[i] = over(rest, budget);
+  m->slacks[i] = 1.0 + slack_of(rest, budget, m->targets[i]);
   for (int k = c->first; k < c->first + c->count; k++) {
     for (int side = 0; side < SIDES; side++) {
       const arb_struct *change = &p->links[k].effect->change[side];
@@ -463,14 +468,13 @@ static bool can_overflow(const problem *p, const component *c) {
 /* Can no mixture explain this component even alone? */
 static bool outside_hull(const mixture *m, int i) {
   const component *c = &m->p->components[i];
-  if (isnan(c->got)) return true;
   if (isinf(c->got)) return !can_overflow(m->p, c);
   double low = -m->slacks[i], high = m->slacks[i];
   for (int k = c->first; k < c->first + c->count; k++) {
     low += least_of(&m->slopes[k]);
     high += most_of(&m->slopes[k]);
   }
-  return m->residuals[i] < low || m->residuals[i] > high;
+  return m->targets[i] < low || m->targets[i] > high;
 }
 
 /* --- a kink alone at several components: a triangle of mixtures, cut by two half planes for each --- */
@@ -505,7 +509,7 @@ static int contradiction(const mixture *m) {
     const component *c = &m->p->components[i];
     if (c->count != 1) continue;
     polygon *g = &m->of_kink[m->p->links[c->first].kink];
-    cut_by(g, &m->slopes[c->first], m->residuals[i], m->slacks[i]);
+    cut_by(g, &m->slopes[c->first], m->targets[i], m->slacks[i]);
     if (g->n == 0) return i;
   }
   return -1;
@@ -553,8 +557,19 @@ static double length_of_step(const mixture *m, int kink, const double *share, in
   return across > 0.0 ? fmin(1.0, fmax(0.0, along / across)) : 0.0;
 }
 
+/* How far a kink can go away from LP_AT in a simplex before pull_in would take from its other members. */
+static double room_for_step(const lp_exact *exact, int kink, const double *share, int side) {
+  const lp_kink *k = &exact->kinks[kink];
+  const double own = share[SIDES * kink] + share[SIDES * kink + 2];
+  int first = kink;
+  if (k->group == 0 || k->dual != 1.0 || side == 1 || own >= 1.0) return 1.0;
+  while (!begins_group(exact, first)) first--;
+  return fmax(0.0, 1.0 - weight_of_group(exact, first, share)) / (1.0 - own);
+}
+
 static void move(mixture *m, int kink, double *share, int side) {
-  const double length = length_of_step(m, kink, share, side);
+  const double room = room_for_step(m->p->exact, kink, share, side);
+  const double length = fmin(room, length_of_step(m, kink, share, side));
   if (length == 0.0) return;
   for (int at = m->start[kink]; at < m->start[kink + 1]; at++) {
     const int k = m->by_kink[at];
@@ -572,14 +587,81 @@ static bool all_explained(const mixture *m) {
   return true;
 }
 
-/* From the sides that the numbers hold, which change nothing. */
-static void descend(mixture *m, double *share) {
-  for (int sweep = 0; sweep < SWEEPS_MAX && !all_explained(m); sweep++) {
-    for (int k = 0; k < m->p->exact->n_kinks; k++) {
-      for (int side = 0; side < SIDES; side++) move(m, k, share, side);
+static void settle_residuals(mixture *m, const double *share) {
+  for (int i = 0; i < m->p->n_components; i++) {
+    const component *c = &m->p->components[i];
+    m->residuals[i] = m->targets[i];
+    for (int k = c->first; k < c->first + c->count; k++) {
+      const double *s = &share[SIDES * m->p->links[k].kink], *of = m->slopes[k].of;
+      m->residuals[i] -= s[0] * of[0] + s[1] * of[1] + s[2] * of[2];
     }
   }
-  pull_in(m->p->exact, share);
+}
+
+/* Kinks whose sides may be mixed: all, or under profile pytorch only those of groups. */
+static bool mixes(const problem *p, int kink) {
+  return p->how->profile == LP_PROFILE_MATH || p->exact->kinks[kink].group > 0;
+}
+
+/* Begins with the given choice. Every sweep ends within the groups. */
+static bool descend(mixture *m, double *share) {
+  settle_residuals(m, share);
+  for (int sweep = 0; sweep < SWEEPS_MAX && !all_explained(m); sweep++) {
+    for (int k = 0; k < m->p->exact->n_kinks; k++) {
+      for (int side = 0; side < SIDES && mixes(m->p, k); side++) move(m, k, share, side);
+    }
+    if (pull_in(m->p->exact, share)) settle_residuals(m, share);
+  }
+  return fit_of_all(m->p, share) == LP_FITS;
+}
+
+/* The most that one kink adds to the weighted sum of the components. */
+static double most_along(const mixture *m, int kink) {
+  slope sum = {{0.0, 0.0, 0.0}};
+  for (int at = m->start[kink]; at < m->start[kink + 1]; at++) {
+    const int k = m->by_kink[at];
+    for (int side = 0; side < SIDES; side++) sum.of[side] += m->residuals[m->component_of[k]] * m->slopes[k].of[side];
+  }
+  return most_of(&sum);
+}
+
+/* A proof by one weighted sum of the components, beyond the reach of all mixtures (Farkas). The weights are what
+ * descent could not explain, the normal of a plane between the target and what can be reached, if there is one; any
+ * weights would be right. */
+static bool is_separated(const mixture *m) {
+  double target = 0.0, reached = 0.0;
+  for (int i = 0; i < m->p->n_components; i++) {
+    target += m->residuals[i] * m->targets[i];
+    reached += fabs(m->residuals[i]) * m->slacks[i];
+  }
+  for (int k = 0; k < m->p->exact->n_kinks; k++) reached += most_along(m, k);
+  return target > reached;
+}
+
+static void hold_mixed(const problem *p, double *share) {
+  for (int k = 0; k < p->exact->n_kinks; k++) {
+    if (mixes(p, k)) choose(share, k, p->exact->kinks[k].side + 1);
+  }
+}
+
+/* The next kink, from this one on, that must take one of its sides; n_kinks: none. */
+static int next_alone(const mixture *m, int kink) {
+  while (kink < m->p->exact->n_kinks && (mixes(m->p, kink) || m->start[kink] == m->start[kink + 1])) kink++;
+  return kink;
+}
+
+/* Every combination of sides of the kinks that are chosen alone, as far as `descents` last; mixtures of the others. */
+static bool descend_everywhere(mixture *m, int from, int *descents, double *share) {
+  const int kink = next_alone(m, from);
+  if (kink == m->p->exact->n_kinks) {
+    hold_mixed(m->p, share);
+    return (*descents)-- > 0 && descend(m, share);
+  }
+  for (int side = 0; side<SIDES && * descents> 0; side++) {
+    choose(share, kink, side);
+    if (descend_everywhere(m, kink + 1, descents, share)) return true;
+  }
+  return false;
 }
 
 /* --- */
@@ -617,8 +699,12 @@ static void mix(mixture *m, lp_kink_answer *answer) {
   index_links(m);
   refute(m, answer);
   if (answer->fit == LP_FITS_NOT) return;
-  descend(m, answer->share);
-  if (fit_of_all(m->p, answer->share) == LP_FITS) answer->fit = LP_FITS;
+  int descents = DESCENTS_MAX;
+  if (descend_everywhere(m, 0, &descents, answer->share)) {
+    answer->fit = LP_FITS;
+  } else if (is_separated(m)) {
+    answer->fit = LP_FITS_NOT;
+  }
 }
 
 static lp_status solve_mixture(const problem *p, lp_kink_answer *answer, lp_error *error) {
@@ -626,15 +712,18 @@ static lp_status solve_mixture(const problem *p, lp_kink_answer *answer, lp_erro
   const size_t kinks = (size_t)p->exact->n_kinks + 2;
   mixture m = {.p = p,
                .slopes = calloc(links, sizeof(slope)),
+               .targets = calloc(components, sizeof(double)),
                .residuals = calloc(components, sizeof(double)),
                .slacks = calloc(components, sizeof(double)),
                .of_kink = calloc(kinks, sizeof(polygon)),
                .component_of = calloc(links, sizeof(int)),
                .by_kink = calloc(links, sizeof(int)),
                .start = calloc(kinks, sizeof(int))};
-  const bool ok = m.slopes && m.residuals && m.slacks && m.of_kink && m.component_of && m.by_kink && m.start;
+  const bool ok =
+      m.slopes && m.targets && m.residuals && m.slacks && m.of_kink && m.component_of && m.by_kink && m.start;
   if (ok) mix(&m, answer);
   free(m.slopes);
+  free(m.targets);
   free(m.residuals);
   free(m.slacks);
   free(m.of_kink);
@@ -652,15 +741,6 @@ static bool has_open_group(const problem *p) {
   return false;
 }
 
-/* Of kinks that are chosen alone only one side can be taken: the one with the largest share. */
-static void take_sides_alone(const lp_exact *exact, double *share) {
-  for (int k = 0; k < exact->n_kinks; k++) {
-    const double *s = &share[SIDES * k];
-    const int lower = s[0] >= s[1] ? 0 : 1;
-    if (exact->kinks[k].group == 0) choose(share, k, s[2] > s[lower] ? 2 : lower);
-  }
-}
-
 /* Beside a norm's zero rounding gives any direction, and members that tie after rounding share evenly: where no one
  * side of each explains the gradient and groups are open, mixtures of these are tried. */
 static lp_status solve_rounded(problem *p, unsigned char *allowed, lp_kink_answer *answer, lp_error *error) {
@@ -668,11 +748,15 @@ static lp_status solve_rounded(problem *p, unsigned char *allowed, lp_kink_answe
   if (answer->fit == LP_FITS || !has_open_group(p)) return LP_OK;
   choose_held(answer->share, p->exact);
   answer->output = -1;
-  LP_TRY(solve_mixture(p, answer, error));
-  if (answer->fit != LP_FITS) return LP_OK;
-  take_sides_alone(p->exact, answer->share);
-  if (fit_of_all(p, answer->share) != LP_FITS) answer->fit = LP_FITS_PERHAPS;
-  return LP_OK;
+  return solve_mixture(p, answer, error);
+}
+
+/* A component that is NaN, which no choice is, or NULL. */
+static const component *find_nan(const problem *p) {
+  for (int i = 0; i < p->n_components; i++) {
+    if (isnan(p->components[i].got)) return &p->components[i];
+  }
+  return NULL;
 }
 
 static lp_status solve(problem *p, unsigned char *allowed, const lp_outcome *candidate, lp_kink_answer *answer,
@@ -683,6 +767,11 @@ static lp_status solve(problem *p, unsigned char *allowed, const lp_outcome *can
   list_components(p, candidate);
   answer->fit = fit_of_all(p, answer->share);
   if (answer->fit == LP_FITS || p->n_links == 0) return LP_OK;
+  const component *nan = find_nan(p);
+  if (nan) {
+    blame(answer, nan);
+    return LP_OK;
+  }
   if (p->how->profile == LP_PROFILE_MATH) return solve_mixture(p, answer, error);
   return solve_rounded(p, allowed, answer, error);
 }

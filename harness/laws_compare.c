@@ -5,9 +5,9 @@
 
 #include "harness/laws_internal.h"
 
-/* Rounding in this file: a coefficient or its product is wrong by 2^-53 each, a compensated sum by less than the same
- * of its terms' sizes; twice that. */
-#define OWN_ROUNDING 0x1p-50
+/* Rounding in this file: a coefficient or its product is wrong by u each, a compensated sum by less than the same of
+ * its terms' sizes; twice that. */
+static double own_rounding(void) { return 8.0 * lp_dtype_unit_roundoff(LP_FLOAT64); }
 
 enum { ID_SHOWN = 90 };
 
@@ -86,7 +86,7 @@ static bool classes_agree(const lp_law_side *special, const lp_law_side *other, 
   if (other->n_special > 0) return same_bits(special->special, other->special);
   const double size = lp_sum_get(&other->sum);
   return isinf(special->special) && (special->special > 0.0) == (size > 0.0) &&
-         fabs(size) + allowed >= special->ceiling * (1.0 - 0x1p-7);
+         fabs(size) + allowed >= special->ceiling * (1.0 - 2.0 * lp_dtype_unit_roundoff(LP_BFLOAT16));
 }
 
 static bool comparable(const lp_law_side *left, const lp_law_side *right) {
@@ -96,7 +96,7 @@ static bool comparable(const lp_law_side *left, const lp_law_side *right) {
 
 void lp_law_compare(lp_relation *r, lp_law_place at, const lp_law_side *left, const lp_law_side *right) {
   if (!comparable(left, right)) return;
-  const double allowed = left->allowed + right->allowed + OWN_ROUNDING * (left->size + right->size);
+  const double allowed = left->allowed + right->allowed + own_rounding() * (left->size + right->size);
   if (!isfinite(allowed)) return;
   const double per = 1.0 / fabs(left->coefficient);
   r->verdict->compared++;

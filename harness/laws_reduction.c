@@ -26,7 +26,7 @@ static const char *by_weights(lp_divisor *divisor, const lp_plan *plan) {
   }
   divisor->weight = weight;
   divisor->whole = sum_of_input(&plan->c->inputs[weight], &size);
-  return fabs(divisor->whole) >= 0x1p-20 * size ? NULL : "the weights nearly cancel, or are not finite";
+  return fabs(divisor->whole) >= ldexp(size, -20) ? NULL : "the weights nearly cancel, or are not finite";
 }
 
 static const char *by_lengths(lp_divisor *divisor, const lp_plan *plan) {

@@ -25,15 +25,24 @@ static bool nothing_cancels(const lp_exact_number *n, const lp_comparison *r) {
   return clear && isfinite(r->error_ulp);
 }
 
+static void remember_element(lp_worst *where, const lp_worst *seen) {
+  *where = *seen;
+  snprintf(where->id, sizeof where->id, "%s", seen->c->id);
+}
+
 static void add_element(lp_errors *e, const lp_worst *seen, const lp_exact_number *truth) {
   const lp_comparison *r = &seen->at;
+  if (r->fit == LP_FITS_PERHAPS && isinf(r->budget)) {
+    e->at_kinks++;
+    return;
+  }
   e->compared++;
   e->outside += r->fit == LP_FITS_NOT;
   e->undecided += r->fit == LP_FITS_PERHAPS;
   if (nothing_cancels(truth, r) && r->error_ulp > e->ulp) e->ulp = r->error_ulp;
+  if (r->fit != LP_FITS && !e->off.id[0]) remember_element(&e->off, seen);
   if (!isfinite(r->scaled_error) || (e->worst.id[0] && r->scaled_error <= e->worst.at.scaled_error)) return;
-  e->worst = *seen;
-  snprintf(e->worst.id, sizeof e->worst.id, "%s", seen->c->id);
+  remember_element(&e->worst, seen);
 }
 
 /* Keeps the worse of two, the first among equals. */
@@ -41,36 +50,55 @@ static void merge_errors(lp_errors *into, const lp_errors *from) {
   into->compared += from->compared;
   into->outside += from->outside;
   into->undecided += from->undecided;
+  into->at_kinks += from->at_kinks;
   into->ulp = fmax(into->ulp, from->ulp);
+  if (!into->off.id[0]) into->off = from->off;
   if (!from->worst.id[0]) return;
   if (!into->worst.id[0] || from->worst.at.scaled_error > into->worst.at.scaled_error) into->worst = from->worst;
 }
 
-/* The share of each side at the kinks that explains the outcome; NULL: as the numbers are. The caller frees. */
-static double *explain_by_kinks(const lp_outcome *outcome, const lp_exact *exact) {
+/* How the kinks of a case explain an outcome. */
+typedef struct explanation {
+  double *share; /* of each side at each kink, or NULL: as the numbers are */
+  bool open;     /* whether any choice explains it is undecided */
+} explanation;
+
+static explanation explain_by_kinks(const lp_outcome *outcome, const lp_exact *exact) {
   const lp_judging how = {.profile = LP_PROFILE_PYTORCH};
   lp_kink_answer answer;
-  if (exact->n_kinks == 0) return NULL;
-  if (lp_kinks_solve(&answer, outcome, exact, &how, NULL) == LP_OK && answer.fit == LP_FITS) return answer.share;
+  if (exact->n_kinks == 0) return (explanation){NULL, exact->entangled};
+  if (lp_kinks_solve(&answer, outcome, exact, &how, NULL) == LP_OK && answer.fit == LP_FITS) {
+    return (explanation){answer.share, false};
+  }
+  const bool open = answer.fit == LP_FITS_PERHAPS || exact->entangled;
   free(answer.share);
-  return NULL;
+  return (explanation){NULL, open};
+}
+
+/* One element, with the sides that explain it; one that is off where that is undecided is only counted. */
+static void add_one(lp_errors *e, lp_worst *seen, const lp_exact *exact, int k, const explanation *why) {
+  const lp_exact_output *truth = &exact->outputs[k];
+  const lp_dtype dtype = truth->layout.dtype;
+  lp_compare(&seen->at, seen->got, &truth->numbers[seen->index], dtype, false);
+  if (seen->at.fit == LP_FITS || truth->input == LP_OUTPUT_LOSS || (!why->share && !why->open)) {
+    add_element(e, seen, &truth->numbers[seen->index]);
+  } else if (why->open) {
+    e->at_kinks++;
+  } else {
+    lp_exact_number number;
+    lp_kinks_apply(&number, exact, k, seen->index, why->share);
+    lp_compare(&seen->at, seen->got, &number, dtype, false);
+    add_element(e, seen, &number);
+    lp_exact_number_clear(&number);
+  }
 }
 
 static void add_output(lp_errors *e, const lp_case *c, const lp_output *got, const lp_exact *exact, int k,
-                       const double *share) {
+                       const explanation *why) {
   const lp_exact_output *truth = &exact->outputs[k];
   for (int64_t i = 0; i < truth->layout.numel; i++) {
     lp_worst seen = {.c = c, .input = truth->input, .index = i, .got = got->tensor.f64[i]};
-    lp_compare(&seen.at, seen.got, &truth->numbers[i], truth->layout.dtype, false);
-    if (seen.at.fit == LP_FITS || !share) {
-      add_element(e, &seen, &truth->numbers[i]);
-      continue;
-    }
-    lp_exact_number number;
-    lp_kinks_apply(&number, exact, k, i, share);
-    lp_compare(&seen.at, seen.got, &number, truth->layout.dtype, false);
-    add_element(e, &seen, &number);
-    lp_exact_number_clear(&number);
+    add_one(e, &seen, exact, k, why);
   }
 }
 
@@ -86,13 +114,13 @@ static void measure(lp_errors *value, lp_errors *gradient, const lp_case *c, con
     value->outside++;
     return;
   }
-  double *share = explain_by_kinks(outcome, exact);
+  const explanation why = explain_by_kinks(outcome, exact);
   for (int k = 0; k < exact->n_outputs; k++) {
     const int input = exact->outputs[k].input;
     if (left_out >> k & 1u) continue;
-    add_output(input == LP_OUTPUT_LOSS ? value : gradient, c, lp_outcome_find(outcome, input), exact, k, share);
+    add_output(input == LP_OUTPUT_LOSS ? value : gradient, c, lp_outcome_find(outcome, input), exact, k, &why);
   }
-  free(share);
+  free(why.share);
 }
 
 /* --- one generated case ------------------------------------------------------------------------------------- */
@@ -119,10 +147,9 @@ static void check_errors(lp_selfcheck_row *row, const lp_case *c, const lp_exami
     if (other >> i & 1u) snprintf(row->regime, sizeof row->regime, "%s, %s", c->id, c->loss->regimes[i].name);
   }
   const lp_errors *off = row->value.outside + row->value.undecided > 0 ? &row->value : &row->gradient;
-  if (off->outside + off->undecided == 0 || !off->worst.id[0]) return;
+  if (!off->off.id[0]) return;
   snprintf(text, sizeof text, "%s[%lld] of the reference is %.17g, the truth is %.17g",
-           lp_output_name(name, c->loss, off->worst.input), (long long)off->worst.index, off->worst.got,
-           off->worst.at.truth);
+           lp_output_name(name, c->loss, off->off.input), (long long)off->off.index, off->off.got, off->off.at.truth);
   remember(row, c, text);
 }
 
@@ -239,7 +266,7 @@ static lp_status check_suite(lp_selfcheck_row *row, const lp_suite *suite, const
   job j = {.options = o, .suite = suite, .found = found};
   lp_pool_run(o->jobs, suite->count, check_one, &j);
   for (int i = 0; i < suite->count; i++) merge(row, &found[i]);
-  row->value.worst.c = row->gradient.worst.c = NULL;
+  row->value.worst.c = row->gradient.worst.c = row->value.off.c = row->gradient.off.c = NULL;
   free(found);
   return LP_OK;
 }

@@ -21,8 +21,10 @@ typedef struct lp_errors {
   long compared;  /* elements */
   long outside;   /* of the budget, or of the wrong class */
   long undecided; /* enclosure too wide */
+  long at_kinks;  /* not decided: off where several kinks meet, or where rounding may do anything (a pole) */
   double ulp;     /* worst, in units in the last place, where nothing cancels: scale <= LP_NO_CANCELLATION |truth| */
   lp_worst worst; /* by error / (u scale + eta) */
+  lp_worst off;   /* the first that is outside or undecided */
 } lp_errors;
 
 enum { LP_NO_CANCELLATION = 16 };
@@ -32,7 +34,7 @@ typedef struct lp_selfcheck_row {
   int cases, accepted;
   lp_errors value, gradient;
   long kinks;          /* reported by the exact oracle */
-  long regimes_differ; /* cases in which the reference's account of the regimes is not the exact oracle's: its rounding */
+  long regimes_differ; /* cases whose regimes the reference sees otherwise than the exact oracle: it rounds */
   char regime[300];    /* the first of them */
   /* Finite differences of the exact value. */
   long differences, differences_silent, differences_wrong;

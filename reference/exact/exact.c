@@ -115,6 +115,7 @@ static lp_class class_of_sum(const lp_exact_number *sum, const lp_tape *t, lp_x 
   const lp_class a = class_beside_infinity(sum->class, &sum->value);
   const lp_class b = class_beside_infinity(class, lp_x_ball(t, term));
   if (a == LP_FINITE || a == b) return b;
+  if (a == LP_ANY) return b == LP_NAN ? LP_NAN : LP_ANY;
   return b == LP_FINITE ? a : LP_NAN;
 }
 
@@ -234,6 +235,7 @@ static lp_status add_term(lp_exact_run *run, lp_error *error) {
   e->signature = mix(e->signature, run->tape.signature);
   e->regimes |= run->tape.entered;
   e->near_switches += run->tape.near;
+  e->entangled = e->entangled || (run->loss->nested && run->tape.near > 1);
   if (run->tape.precision > e->precision) e->precision = run->tape.precision;
   if (run->tape.n_switches > 0 && !run->options->value_only) LP_TRY(lp_exact_find_kinks(run, error));
   return run->tape.failed ? out_of_memory(error) : LP_OK;

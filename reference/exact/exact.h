@@ -40,7 +40,7 @@ typedef struct lp_kink_effect {
 /* Kinks whose sides are chosen jointly have one group, in one term. With s = (share of the side above) - (share of the
  * side below) of each, sum |s|^dual <= 1 (the largest |s| <= 1 where dual is infinite): the dual ball at a norm's zero,
  * a kink per component whose sides are the slopes -1 and 1 in that component alone; or, where the sides below change
- * nothing, the simplex of the components that share an extremum, dual = 1. Treating them as independent accepts more. */
+ * nothing, the simplex of the components that share an extremum, dual = 1. Taking them for independent accepts more. */
 typedef struct lp_kink {
   lp_kink_state state;
   lp_side side;            /* that the numbers hold: the true one; at a kink, LP_AT, which is PyTorch's choice */
@@ -58,6 +58,7 @@ typedef struct lp_exact {
   lp_exact_output alternative;
   lp_kink *kinks;
   int n_kinks;
+  bool entangled;         /* several switches of a term whose switches nest are within rounding: effects do not add up */
   long near_switches;     /* met whose side rounding may change, whether or not that changes a gradient */
   uint64_t regimes;       /* of loss->regimes, those that the loss's file here decides ... */
   uint64_t regimes_known; /* ... which are these */
@@ -96,6 +97,8 @@ typedef struct lp_exact_loss {
 
   /* What `mean` and `batchmean` divide by; NULL: the number of elements of the unreduced loss. */
   double (*denominator)(const lp_plan *plan);
+  /* One switch of a term may decide which others are met, or what they do: their effects need not add up. */
+  bool nested;
   /* The input whose sum `mean` divides by instead, when the case has it; -1: none. */
   int weight;
 

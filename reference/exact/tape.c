@@ -291,6 +291,10 @@ lp_side lp_x_meet_in_group(lp_tape *t, int group, double dual, lp_kink_state sta
 
 void lp_x_limit_range(lp_tape *t) { t->float64_range = true; }
 
+void lp_x_note(lp_tape *t, int64_t choice) {
+  t->signature = (t->signature ^ (uint64_t)choice) * UINT64_C(0x100000001b3);
+}
+
 void lp_x_enter(lp_tape *t, int regime) { t->entered |= UINT64_C(1) << regime; }
 
 /* --- reading --- */

@@ -190,6 +190,9 @@ lp_side lp_x_meet_in_group(lp_tape *t, int group, double dual, lp_kink_state sta
  * infinity or NaN in them, whose results have the class that float64 arithmetic gives. */
 void lp_x_limit_range(lp_tape *t);
 
+/* Makes a choice that no switch records (which of several is the largest) a part of the signature. */
+void lp_x_note(lp_tape *t, int64_t choice);
+
 void lp_x_enter(lp_tape *t, int regime);
 
 /* --- reading --- */

@@ -229,11 +229,12 @@ static standing standing_of(lp_tape *t, lp_x size, lp_x extremum) {
 }
 
 static lp_x extremum_of(lp_tape *t, const leg *l, lp_side better) {
-  lp_x best = l->room[0];
+  int64_t best = 0;
   for (int64_t i = 1; i < l->n; i++) {
-    if (order(t, l->room[i], best) == better) best = l->room[i];
+    if (order(t, l->room[i], l->room[best]) == better) best = i;
   }
-  return best;
+  lp_x_note(t, best);
+  return l->room[best];
 }
 
 /* 1, as a number that is rounded. */
@@ -697,6 +698,7 @@ const lp_exact_loss lp_exact_triplet_margin = {
     .regimes = regimes,
     .n_regimes = N_REGIMES,
     .term = term,
+    .nested = true,
     .weight = -1,
     .regimes_of = regimes_of,
 };

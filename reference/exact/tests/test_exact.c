@@ -308,6 +308,12 @@ START_TEST(weights_without_a_mean) {
   set_reduction(&t, "mean");
   ask(&t);
   check_class(&t, LP_OUTPUT_LOSS, 0, LP_FINITE); /* the sum is 2^-1074 */
+  arb_t slope;
+  arb_init(slope);
+  arb_one(slope);
+  arb_mul_2exp_si(slope, slope, 1000 + 1074);
+  ck_assert(arb_equal(&number(&t, X, 0)->value, slope));
+  arb_clear(slope);
   lp_exact_clear(&t.exact);
   w[1] = 0;
   ask(&t);
@@ -972,6 +978,17 @@ static lp_x row_of_zeros(lp_tape *t, const lp_plan *plan, int64_t index) {
   return lp_x_sum(t, terms, (int)n);
 }
 
+START_TEST(terms_of_nested_sums) {
+  double x[] = {1, 2, 3};
+  trial t = trial_of(row_of_zeros, "3", x, x);
+  set_reduction(&t, "sum");
+  ask(&t);
+  ck_assert_int_eq(number(&t, LP_OUTPUT_LOSS, 0)->terms, 9);
+  ck_assert_int_eq(number(&t, X, 0)->terms, 3);
+  lp_exact_clear(&t.exact);
+}
+END_TEST
+
 START_TEST(many_kinks) {
   double x[40] = {0}, y[40] = {0};
   trial t = trial_of(row_of_zeros, "40", x, y);
@@ -1051,6 +1068,17 @@ START_TEST(kinks_behind_a_gate) {
   x[0] = 1 + 0x1p-30 + 0x1p-51; /* open by less than rounding */
   ask(&t);
   ck_assert_int_eq(t.exact.kinks[0].side, LP_ABOVE);
+  lp_exact_clear(&t.exact);
+}
+END_TEST
+
+/* A gate that was opened to look behind is itself again in the next term. */
+START_TEST(gates_are_closed_again) {
+  double x[] = {1 + 0x1p-30, 0.5}, y[] = {0, 0.25};
+  trial t = trial_of(gated, "2", x, y);
+  ask(&t);
+  check_number(&t, LP_OUTPUT_LOSS, 1, 0, 0, 1);
+  check_number(&t, Y, 1, 0, 0, 1);
   lp_exact_clear(&t.exact);
 }
 END_TEST
@@ -1234,9 +1262,11 @@ int main(void) {
                                 effects_by_element,
                                 effects_on_shared_elements,
                                 effects_have_no_infinities,
+                                terms_of_nested_sums,
                                 many_kinks,
                                 groups_are_numbered,
                                 kinks_behind_a_gate,
+                                gates_are_closed_again,
                                 losses_as_a_whole,
                                 losses_without_gradients,
                                 kinks_of_integers,

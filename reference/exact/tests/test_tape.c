@@ -871,6 +871,7 @@ START_TEST(sharp_until_something_rounds) {
   ck_assert(is_sharp(&t, lp_x_raise(&t, three, three)));
   ck_assert(is_sharp(&t, lp_x_raise(&t, lp_x_constant(&t, 4.0), lp_x_constant(&t, 1.5))));
   ck_assert(!is_sharp(&t, lp_x_raise(&t, three, lp_x_constant(&t, 0.5))));
+  ck_assert(!is_sharp(&t, lp_x_raise(&t, lp_x_constant(&t, 4.0), rounded(&t, 0.5))));
   ck_assert(is_sharp(&t, lp_x_scale(&t, lp_x_abs(&t, lp_x_negate(&t, three)), 0.125)));
   ck_assert(!is_sharp(&t, lp_x_negate(&t, lost)) && !is_sharp(&t, lp_x_abs(&t, lost)));
   ck_assert(!is_sharp(&t, lp_x_mask(&t, lost, true)) && is_sharp(&t, lp_x_mask(&t, lost, false)));
