@@ -385,7 +385,7 @@ static double slack_of(const arb_t x, const mag_t budget, double quotient) {
   mag_div(r, arb_radref(x), budget);
   const double radius = mag_get_d(r);
   mag_clear(r);
-  return radius + 0x1p-48 * fabs(quotient);
+  return radius + 32.0 * lp_dtype_unit_roundoff(LP_FLOAT64) * fabs(quotient);
 }
 
 /* The scale when every side may take part. */
@@ -531,7 +531,7 @@ static bool group_is_overdrawn(const mixture *m) {
     for (int k = first; k < exact->n_kinks && exact->kinks[k].group == exact->kinks[first].group; k++) {
       sum += weight_of(&exact->kinks[k], (double[]){least_share(&m->of_kink[k]), 0.0, 0.0});
     }
-    if (sum > 1.0 + 0x1p-40) return true;
+    if (sum > 1.0 + ldexp(1.0, -40)) return true;
   }
   return false;
 }

@@ -44,7 +44,8 @@ void lp_report_selfcheck_row(FILE *out, const lp_selfcheck_row *row) {
   }
   fprintf(out, " %7ld  %s, %s\n", row->laws, short_id(row->value.worst.id), short_id(row->gradient.worst.id));
   if (row->gradient.at_kinks > 0) {
-    fprintf(out, "  note: %ld gradients are not decided: several kinks meet, or rounding may do anything\n", row->gradient.at_kinks);
+    fprintf(out, "  note: %ld gradients are not decided: several kinks meet, or rounding may do anything\n",
+            row->gradient.at_kinks);
   }
   if (row->regimes_differ > 0) {
     fprintf(out, "  note: %ld cases enter other regimes as the reference rounds; first %s\n", row->regimes_differ,

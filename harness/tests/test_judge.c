@@ -291,6 +291,95 @@ START_TEST(away_from_kinks_sides_are_not_free) {
 }
 END_TEST
 
+/* What the kink does is hardly known: whatever got there may be right. What no kink touches is still wrong. */
+START_TEST(undecided_kinks_excuse_nothing_else) {
+  bench b;
+  set_up(&b, at_tie());
+  for (int i = 0; i < b.exact.kinks[0].n_effects; i++) {
+    arb_add_error_2exp_si(&b.exact.kinks[0].effects[i].change[2], -10);
+  }
+  b.how.profile = LP_PROFILE_MATH;
+  b.got[1][0] = 1.0 + 0x1p-20;
+  b.got[2][0] = -1.0;
+  judge(&b);
+  expect(&b, 0, LP_VERDICT_INCONCLUSIVE, LP_CAUSE_WIDE);
+  expect(&b, 1, LP_VERDICT_INCONCLUSIVE, LP_CAUSE_WIDE);
+  b.got[1][1] = 0.5;
+  judge(&b);
+  ck_assert_int_eq(of(&b, 0)->kind, LP_VERDICT_FAIL);
+  expect(&b, 1, LP_VERDICT_INCONCLUSIVE, LP_CAUSE_WIDE);
+  tear_down(&b);
+}
+END_TEST
+
+START_TEST(nested_kinks_within_rounding_are_not_decided) {
+  bench b;
+  set_up(&b, three_of("l1"));
+  b.exact.entangled = true;
+  judge(&b);
+  for (int i = 0; i < b.n; i++) ck_assert_int_eq(b.verdicts[i].kind, LP_VERDICT_PASS);
+  b.got[0][0] += 1.0;
+  b.got[1][0] += 1.0;
+  b.got[2][0] = NAN;
+  judge(&b);
+  expect(&b, LP_OUTPUT_LOSS, LP_VERDICT_FAIL, LP_CAUSE_VALUE);
+  expect(&b, 0, LP_VERDICT_INCONCLUSIVE, LP_CAUSE_WIDE);
+  expect(&b, 1, LP_VERDICT_FAIL, LP_CAUSE_CLASS);
+  tear_down(&b);
+}
+END_TEST
+
+START_TEST(a_truth_that_is_not_known_well_enough) {
+  bench b;
+  set_up(&b, three_of("l1"));
+  arb_add_error_2exp_si(&b.exact.outputs[0].numbers[1].value, -20);
+  judge(&b);
+  expect(&b, LP_OUTPUT_LOSS, LP_VERDICT_INCONCLUSIVE, LP_CAUSE_WIDE);
+  tear_down(&b);
+}
+END_TEST
+
+/* One frame, one label, both classes at log 1/2: the derivative is -posterior, PyTorch's is exp(log_probs) more. */
+static lp_verdict_kind ctc_gradient(lp_profile profile, double blank, double label) {
+  bench b;
+  lp_trial *t = trial_new("ctc");
+  trial_real(t, "log_probs", "1 1 2", (double[]){-0.5, -1.0});
+  trial_index(t, "targets", "1 1", (int64_t[]){1});
+  trial_index(t, "input_lengths", "1", (int64_t[]){1});
+  trial_index(t, "target_lengths", "1", (int64_t[]){1});
+  trial_reduction(t, "sum");
+  set_up(&b, t);
+  b.how.profile = profile;
+  b.got[1][0] = blank;
+  b.got[1][1] = label;
+  judge(&b);
+  const lp_verdict_kind kind = of(&b, 0)->kind;
+  tear_down(&b);
+  return kind;
+}
+
+START_TEST(either_convention_whole) {
+  const double half = exp(-0.5), less = exp(-1.0) - 1.0;
+  for (int p = 0; p < 2; p++) {
+    const lp_verdict_kind other = p == LP_PROFILE_MATH ? LP_VERDICT_PASS : LP_VERDICT_FAIL;
+    ck_assert_int_eq(ctc_gradient((lp_profile)p, half, less), LP_VERDICT_PASS);
+    ck_assert_int_eq(ctc_gradient((lp_profile)p, 0.0, -1.0), other);
+    ck_assert_int_eq(ctc_gradient((lp_profile)p, half, -1.0), LP_VERDICT_FAIL);
+    ck_assert_int_eq(ctc_gradient((lp_profile)p, 0.0, less), LP_VERDICT_FAIL);
+  }
+}
+END_TEST
+
+START_TEST(names) {
+  ck_assert_str_eq(lp_profile_name(LP_PROFILE_PYTORCH), "pytorch");
+  ck_assert_str_eq(lp_profile_name(LP_PROFILE_MATH), "math");
+  ck_assert_str_eq(lp_verdict_name(LP_VERDICT_WAIVED), "waived");
+  ck_assert_str_eq(lp_cause_name(LP_CAUSE_STALE), "stale");
+  ck_assert_int_eq(lp_grade_letter(LP_GRADE_NONE), '-');
+  ck_assert_int_eq(lp_grade_letter(LP_GRADE_F), 'F');
+}
+END_TEST
+
 /* --- signatures --- */
 
 START_TEST(signatures_name_the_fault_and_nothing_else) {
@@ -347,6 +436,11 @@ int main(void) {
                                 at_a_kink_the_profile_decides,
                                 beside_a_kink_either_side_is_right_for_all_components_at_once,
                                 away_from_kinks_sides_are_not_free,
+                                undecided_kinks_excuse_nothing_else,
+                                nested_kinks_within_rounding_are_not_decided,
+                                a_truth_that_is_not_known_well_enough,
+                                either_convention_whole,
+                                names,
                                 signatures_name_the_fault_and_nothing_else,
                                 the_order_of_cases_changes_nothing};
   const int status = run_tests("judge", tests, sizeof tests / sizeof tests[0]);

@@ -11,7 +11,7 @@
 
 static lp_selfcheck_row check(const lp_loss *loss, int cases, int jobs) {
   const lp_selfcheck_options options = {
-      .cases = cases, .seed = 3, .differences_every = 23, .laws_every = 17, .jobs = jobs};
+      .cases = cases, .seed = 1, .differences_every = 101, .laws_every = 97, .jobs = jobs};
   lp_selfcheck_row row;
   lp_error error;
   ck_assert_msg(lp_selfcheck_loss(&row, loss, &options, &error) == LP_OK, "%s", error.message);
@@ -75,13 +75,15 @@ END_TEST
 START_TEST(every_disagreement_counts) {
   lp_selfcheck_row row = {.cases = 1};
   ck_assert(lp_selfcheck_agrees(&row));
-  long *const counts[] = {&row.value.outside,  &row.value.undecided,   &row.gradient.outside, &row.gradient.undecided,
-                          &row.regimes_differ, &row.differences_wrong, &row.laws_broken};
-  for (int i = 0; i < 7; i++) {
+  long *const counts[] = {&row.value.outside,      &row.value.undecided,   &row.gradient.outside,
+                          &row.gradient.undecided, &row.differences_wrong, &row.laws_broken};
+  for (int i = 0; i < 6; i++) {
     *counts[i] = 1;
     ck_assert(!lp_selfcheck_agrees(&row));
     *counts[i] = 0;
   }
+  row.regimes_differ = 1; /* the reference's own rounding: a note */
+  ck_assert(lp_selfcheck_agrees(&row));
 }
 END_TEST
 
@@ -103,8 +105,8 @@ static const char questions[] =
 static const char one_erratum[] = "{\"format\": \"lossproof errata 1\", \"pytorch\": \"2.13.0\", \"errata\": [%s]}";
 
 static const char erratum_of_b[] =
-    "{\"name\": \"mse.planted\", \"summary\": \"s\", \"source\": \"s\", \"cases\": [\"t/b\"], \"proofs\": [{\"case\": "
-    "\"t/b\", \"output\": \"loss\", \"index\": 0, \"pytorch\": \"8\", \"truth\": \"9\", \"ratio\": \"10\"}]}";
+    "{\"name\": \"mse.planted\", \"summary\": \"s\", \"source\": \"s\", \"cases\": {\"t/b\": {\"loss\": {\"index\": 0, "
+    "\"pytorch\": \"8\", \"true\": \"9\", \"ratio\": \"10\"}}}}";
 
 static void put(char path[32], const char *text) {
   strcpy(path, "/tmp/lossproof-test-XXXXXX");
@@ -217,10 +219,10 @@ START_TEST(the_worst_is_kept) {
   for (int swap = 0; swap < 2; swap++) {
     fixtures *f = measure("2.00000001", "0", "9", "", 1);
     lp_suite_entry *e = &f->suite.entries[4]; /* t/e: make it the same case with a larger error */
-    double got[3] = {1.0, 2.0, 0.5};
+    double got[3] = {1.5, 2.0, 0.0};
     lp_error error;
     e->c = f->suite.entries[0].c;
-    strcpy(e->c.id, "t/e");
+    e->c.id = "t/e";
     e->has_outcome = true;
     e->outcome = f->suite.entries[0].outcome;
     e->outcome.outputs[0].tensor.f64 = got;
@@ -232,7 +234,7 @@ START_TEST(the_worst_is_kept) {
     ck_assert_int_eq(lp_fixture_errors(f->rows, &f->suite, f->errata, 1, &error), LP_OK);
     ck_assert_int_eq(row_of(f, "l1")->value.outside, 2);
     ck_assert_str_eq(row_of(f, "l1")->value.worst.id, "t/e");
-    ck_assert_int_eq(row_of(f, "l1")->value.worst.index, 2);
+    ck_assert_int_eq(row_of(f, "l1")->value.worst.index, 0);
     drop(f);
   }
 }

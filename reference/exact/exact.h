@@ -58,7 +58,7 @@ typedef struct lp_exact {
   lp_exact_output alternative;
   lp_kink *kinks;
   int n_kinks;
-  bool entangled;         /* several switches of a term whose switches nest are within rounding: effects do not add up */
+  bool entangled;         /* switches of one term that nest are within rounding: their effects do not add up */
   long near_switches;     /* met whose side rounding may change, whether or not that changes a gradient */
   uint64_t regimes;       /* of loss->regimes, those that the loss's file here decides ... */
   uint64_t regimes_known; /* ... which are these */

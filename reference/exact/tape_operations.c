@@ -633,6 +633,7 @@ lp_x lp_x_sum_of_links(lp_tape *t, int link, int n) {
   return sum_operands(t, n, true);
 }
 
-lp_x lp_x_sum(lp_tape *t, const lp_x *terms, int n) { return lp_x_sum_of(t, terms, n, true); }
+/* Two terms are an addition, not a reduction. */
+lp_x lp_x_sum(lp_tape *t, const lp_x *terms, int n) { return lp_x_sum_of(t, terms, n, n > 2); }
 
 lp_x lp_x_sum_few(lp_tape *t, const lp_x *terms, int n) { return lp_x_sum_of(t, terms, n, false); }
