@@ -295,29 +295,37 @@ static int open_kink(const problem *p, const unsigned char *allowed) {
   return -1;
 }
 
-/* Depth-first over the sides of the open kinks, narrowing after each choice. */
-static lp_fit search(problem *p, const unsigned char *before, double *share) {
-  const size_t n = (size_t)p->exact->n_kinks;
-  unsigned char *allowed = malloc(n);
+static lp_fit search(problem *p, const unsigned char *before, double *share);
+
+/* One side is left of every kink. */
+static lp_fit conclude(problem *p, const unsigned char *allowed, double *share) {
+  for (int k = 0; k < p->exact->n_kinks; k++) choose(share, k, lowest_side(allowed[k]));
+  p->tries -= p->n_components;
+  return respects_groups(p->exact, share) ? fit_of_all(p, share) : LP_FITS_NOT;
+}
+
+/* Each side of a kink in turn. room: as many as there are kinks. */
+static lp_fit branch(problem *p, const unsigned char *before, unsigned char *room, int kink, double *share) {
   lp_fit best = LP_FITS_NOT;
-  if (!allowed || p->tries <= 0) {
-    free(allowed);
-    return LP_FITS_PERHAPS;
-  }
-  const int kink = open_kink(p, before);
-  if (kink < 0) {
-    for (size_t k = 0; k < n; k++) choose(share, (int)k, lowest_side(before[k]));
-    p->tries -= p->n_components;
-    best = respects_groups(p->exact, share) ? fit_of_all(p, share) : LP_FITS_NOT;
-  }
-  for (int side = 0; kink >= 0 && side < SIDES && best != LP_FITS; side++) {
+  for (int side = 0; side < SIDES && best != LP_FITS; side++) {
     if (!(before[kink] >> side & 1)) continue;
-    memcpy(allowed, before, n);
-    allowed[kink] = (unsigned char)(1u << side);
-    const lp_fit fit = narrow(p, allowed) ? LP_FITS_NOT : search(p, allowed, share);
+    memcpy(room, before, (size_t)p->exact->n_kinks);
+    room[kink] = (unsigned char)(1u << side);
+    const lp_fit fit = narrow(p, room) ? LP_FITS_NOT : search(p, room, share);
     if (fit != LP_FITS_NOT) best = fit;
   }
-  free(allowed);
+  return best;
+}
+
+/* Depth-first over the sides of the open kinks, narrowing after each choice. */
+static lp_fit search(problem *p, const unsigned char *before, double *share) {
+  if (p->tries <= 0) return LP_FITS_PERHAPS;
+  const int kink = open_kink(p, before);
+  if (kink < 0) return conclude(p, before, share);
+  unsigned char *room = calloc((size_t)p->exact->n_kinks, 1);
+  if (!room) return LP_FITS_PERHAPS;
+  const lp_fit best = branch(p, before, room, kink, share);
+  free(room);
   return best;
 }
 
@@ -779,17 +787,18 @@ static lp_status solve(problem *p, unsigned char *allowed, const lp_outcome *can
 lp_status lp_kinks_solve(lp_kink_answer *answer, const lp_outcome *candidate, const lp_exact *exact,
                          const lp_judging *how, lp_error *error) {
   const size_t n = (size_t)count_effects(exact) + 1;
-  problem p = {
-      .exact = exact, .how = how, .links = calloc(n, sizeof(link)), .components = calloc(n, sizeof(component))};
+  link *const links = calloc(n, sizeof *links);
+  component *const components = calloc(n, sizeof *components);
+  problem p = {.exact = exact, .how = how, .links = links, .components = components};
   unsigned char *allowed = calloc((size_t)exact->n_kinks + 1, 1);
   *answer = (lp_kink_answer){.fit = LP_FITS_PERHAPS, .output = -1};
   answer->share = calloc((size_t)exact->n_kinks + 1, SIDES * sizeof(double));
   lp_status status = lp_fail(error, LP_NO_MEMORY, "out of memory for the kinks of a case");
-  if (p.links && p.components && allowed && answer->share) {
+  if (links && components && allowed && answer->share) {
     status = solve(&p, allowed, candidate, answer, error);
   }
-  free(p.links);
-  free(p.components);
+  free(links);
+  free(components);
   free(allowed);
   return status;
 }

@@ -259,7 +259,7 @@ static lp_x pair(lp_tape *t, const lp_plan *plan, int64_t index, lp_x *room) {
 static lp_x term(lp_tape *t, const lp_plan *plan, int64_t index) {
   const lp_tensor *in = plan->c->inputs;
   const int64_t room = 2 * (width_of(&in[INPUT1]) + width_of(&in[INPUT2])) + 1;
-  lp_x *numbers = malloc((size_t)room * sizeof *numbers);
+  lp_x *numbers = calloc((size_t)room, sizeof *numbers);
   if (!numbers) {
     t->failed = true;
     return lp_x_constant(t, 0.0);

@@ -81,7 +81,7 @@ static void posteriors(double *row, double *beta, const double *alpha, const lp_
 
 lp_status lp_exact_ctc_classify(double *loss, double *posterior, const lp_exact_ctc_sequence *q, lp_error *error) {
   const int64_t n_states = lp_exact_ctc_states(q);
-  double *alpha = malloc((size_t)(q->n_frames + 1) * (size_t)n_states * sizeof *alpha);
+  double *alpha = calloc((size_t)(q->n_frames + 1) * (size_t)n_states, sizeof *alpha);
   if (!alpha) return lp_fail(error, LP_NO_MEMORY, "out of memory for the exact value");
   begin(alpha, q);
   for (int64_t t = 1; t < q->n_frames; t++) step(alpha + t * n_states, alpha + (t - 1) * n_states, q, t);

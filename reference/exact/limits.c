@@ -4,13 +4,13 @@
 
 /* Heights: at LOW 1/2^h is less than half of what counts as 0; at HIGH the highest rank, less a number that is
  * subnormal, still has fewer bits than the highest precision. */
-enum { LOW = 1100, HIGH = 2400, N_PATHS = 5, STEP = 37, SPAN = 31 * STEP };
+enum { LOW = 1100, HIGH = 2400, STEP = 37, SPAN = 31 * STEP };
 
-/* All alike; then every two infinities at different rates, in either order. Ranks that are alike in one modulus are not
- * in the other, unless 899 apart. */
-static const struct path {
-  long base, step, ranks;
-} paths[N_PATHS] = {{0, 0, 1}, {0, STEP, 31}, {SPAN, -STEP, 31}, {0, STEP, 29}, {SPAN, -STEP, 29}};
+/* All alike; then at different rates, in many orders, each also reversed: of two infinities either is the larger
+ * somewhere, and of a few each is the largest somewhere. Ranks that are alike in one modulus are not in the others. */
+static const long moduli[] = {1, 31, 29, 23, 19, 17, 13, 11, 7};
+
+enum { N_PATHS = 2 * sizeof moduli / sizeof moduli[0] };
 
 static bool all_finite(const lp_tensor *t) {
   for (int64_t i = 0; t->f64 && i < t->numel; i++) {
@@ -98,9 +98,9 @@ static void merge_all(lp_exact *exact, const lp_exact *low, const lp_exact *high
 }
 
 static lp_status follow(lp_exact *exact, const lp_plan *plan, int path, lp_error *error) {
-  const struct path *p = &paths[path];
-  const lp_exact_options at_low = {.stand_in = LOW + p->base, .stand_in_step = p->step, .stand_in_ranks = p->ranks};
-  const lp_exact_options at_high = {.stand_in = HIGH + p->base, .stand_in_step = p->step, .stand_in_ranks = p->ranks};
+  const long ranks = moduli[path / 2], base = path % 2 ? SPAN : 0, step = path % 2 ? -STEP : STEP;
+  const lp_exact_options at_low = {.stand_in = LOW + base, .stand_in_step = step, .stand_in_ranks = ranks};
+  const lp_exact_options at_high = {.stand_in = HIGH + base, .stand_in_step = step, .stand_in_ranks = ranks};
   lp_exact low, high;
   LP_TRY(lp_exact_evaluate(&low, plan, &at_low, error));
   const lp_status status = lp_exact_evaluate(&high, plan, &at_high, error);

@@ -650,7 +650,7 @@ static lp_x term(lp_tape *t, const lp_plan *plan, int64_t index) {
   int64_t size = 1;
   for (int v = 0; v < N_INPUTS; v++) size += width_of(&plan->c->inputs[v]);
   for (int k = 0; k < legs_of(plan->c); k++) size += 2 * components(plan->c, k);
-  lp_x *room = malloc((size_t)size * sizeof *room);
+  lp_x *room = calloc((size_t)size, sizeof *room);
   if (!room) {
     t->failed = true;
     return lp_x_constant(t, 0.0);

@@ -160,6 +160,20 @@ START_TEST(hinge_embedding_with_an_infinite_margin) {
 }
 END_TEST
 
+/* margin - x_0 + x_j: of three infinities x_0 may lead, too. */
+START_TEST(three_infinities) {
+  lp_trial *t = trial_new("multi_margin");
+  trial_real(t, "input", "1 3", (double[]){INFINITY, 0.0, INFINITY});
+  trial_index(t, "target", "1", (int64_t[]){0});
+  trial_param(t, "margin", INFINITY);
+  trial_reduction(t, "sum");
+  bench b = take(t);
+  is(&b, NULL, 0, LP_ANY);
+  is(&b, "input", 2, LP_ANY);
+  done(&b);
+}
+END_TEST
+
 START_TEST(nan_claims_nothing) {
   bench b = take(pair("mse", 2, (double[]){NAN, 1.0}, (double[]){0.0, 3.0}, "none"));
   is(&b, NULL, 0, LP_ANY);
@@ -276,11 +290,13 @@ START_TEST(slow_growth) {
 END_TEST
 
 int main(void) {
-  const TTest *const tests[] = {
-      what_is_special,           soft_margin_at_infinity,  one_infinity_in_l1,
-      differences_of_infinities, infinities_far_apart,     hinge_embedding_with_an_infinite_margin,
-      nan_claims_nothing,        a_factor_of_zero,         kl_div_limits,
-      poisson_nll_limits,        ctc_keeps_minus_infinity, slow_growth};
+  const TTest *const tests[] = {what_is_special,      soft_margin_at_infinity,
+                                one_infinity_in_l1,   differences_of_infinities,
+                                infinities_far_apart, hinge_embedding_with_an_infinite_margin,
+                                three_infinities,     nan_claims_nothing,
+                                a_factor_of_zero,     kl_div_limits,
+                                poisson_nll_limits,   ctc_keeps_minus_infinity,
+                                slow_growth};
   const int status = run_tests("exact limits", tests, sizeof tests / sizeof tests[0]);
   flint_cleanup();
   return status;
