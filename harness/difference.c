@@ -212,25 +212,6 @@ static bool by_exact(probe *p, const lp_plan *plan, uint64_t *regime) {
   return finite;
 }
 
-/* The reference's scale holds every sum's terms once, so that a flat sum of all terms is the longest it can stand for.
- */
-static bool by_reference(probe *p, const lp_plan *plan, uint64_t *regime) {
-  lp_arena *arena = lp_arena_new(0);
-  lp_outcome scale;
-  double *scratch = arena ? lp_arena_alloc(arena, plan->scratch, sizeof *scratch) : NULL;
-  p->status = scratch ? lp_arena_outcome(arena, &scale, &plan->outcome, p->error)
-                      : lp_fail(p->error, LP_NO_MEMORY, "out of memory for a difference");
-  if (p->status == LP_OK) {
-    lp_reference_scale(&scale, plan, scratch);
-    *regime = lp_reference_regimes(plan, scratch);
-    const lp_tensor *loss = &scale.outputs[0].tensor;
-    const int64_t terms = plan->c->reduction == LP_REDUCTION_NONE ? 1 : plan->term.numel;
-    for (int64_t i = 0; i < loss->numel; i++) p->budget[i] = budget_of(loss->f64[i], terms, loss->dtype);
-  }
-  lp_arena_free(arena);
-  return p->status == LP_OK;
-}
-
 /* Sums up grad_output * loss, and the budgets. Adding up rounds, in doubles. */
 static void sum_up(const probe *p, const lp_plan *plan, lp_place_value *place) {
   double value = 0.0, budget = 0.0, size = 0.0;
@@ -252,8 +233,7 @@ static bool probe_at(void *context, double x, lp_place_value *place) {
   if (p->status != LP_OK) return false;
   *p->element = x;
   if (lp_plan_init(&plan, &p->c, NULL) != LP_OK) return false;
-  const bool exact = !lp_difference_decides(p->c.loss);
-  if (!(exact ? by_exact(p, &plan, &place->regime) : by_reference(p, &plan, &place->regime))) return false;
+  if (!by_exact(p, &plan, &place->regime)) return false;
   if (!p->forward(p->forward_context, p->loss, &p->c)) return false;
   sum_up(p, &plan, place);
   return true;

@@ -8,8 +8,8 @@
  * difference. Taken is the entry with the smallest U, and only when those of all smaller steps agree with it.
  *
  * A difference contradicts a gradient g when |g - d| > budget of g + U. It says nothing when U > scale / 1000, or when
- * the stencil leaves the regime of the case: the sides of all switches, by the exact oracle; the regimes of the
- * reference where there is none. It is a witness: it decides only where no exact oracle covers the output
+ * the stencil leaves the regime of the case: the sides of all switches, by the exact oracle, which gives the
+ * budgets of the values too. It is a witness: it decides only where no exact oracle covers the output
  * (lp_difference_decides). */
 #ifndef LP_HARNESS_DIFFERENCE_H
 #define LP_HARNESS_DIFFERENCE_H
@@ -52,8 +52,8 @@ const char *lp_difference_verdict_name(lp_difference_verdict verdict); /* "agree
 typedef bool (*lp_forward)(void *context, double *loss, const lp_case *c);
 
 /* Differences one element of an input, which has a floating dtype, over the values of `forward`. Budgets and regimes
- * are the exact oracle's, or the reference's. LP_NO_MEMORY; LP_REJECTED or LP_INVALID when the case itself is not
- * accepted. */
+ * are the exact oracle's; LP_INTERNAL when the loss has none. LP_NO_MEMORY; LP_REJECTED or LP_INVALID when the case
+ * itself is not accepted. */
 lp_status lp_difference_case(lp_difference *d, const lp_case *c, int input, int64_t index, lp_forward forward,
                              void *context, lp_error *error) LP_MUST_USE;
 

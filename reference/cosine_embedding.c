@@ -15,10 +15,6 @@
  *   d loss/d x_i = (g/den) y_i - (g cos/(sum x^2 + E)) x_i
  * Rows whose dot products leave the moderate range of rows.h go the big way: the cosine of rows of 1e200 or 1e-200.
  *
- * Rounded intermediates: the products x_i y_i, x_i^2, y_i^2, the three sums, with E, the product of the two norms, its
- * root, cos, margin, the loss before max; for gradients g/den, g cos/(sum x^2 + E), their products with y_i and x_i and
- * with the upstream gradient.
- *
  * Regimes: target=1, target=-1, target-other, active (t = -1, cos >= margin), inactive (t = -1, cos < margin), kink
  * (t = -1, cos = margin), near-kink, zero-vector, epsilon-dominates (a sum of squares that is not above E),
  * integer-input, unequal-widths, broadcast, unbatched, empty-batch, empty-vector (cos = 0), special, extreme.
@@ -417,9 +413,14 @@ static void run(lp_outcome *outcome, const lp_plan *plan, double *scratch) {
   lp_rows_finish(&total);
 }
 
-/* --- scale --- */
+/* --- regimes --- */
 
-/* The cosine: products, their sum, root and quotient, and half of squares, sum and E of each norm and their product. */
+static uint64_t bit(int regime) { return UINT64_C(1) << regime; }
+
+static uint64_t bit_if(bool entered, int regime) { return entered ? bit(regime) : 0; }
+
+/* The scale of the cosine: products, their sum, root and quotient, and half of squares, sum and E of each norm and
+ * their product. */
 static double scale_of_cosine(const rows *r) {
   lp_big products = lp_big_of(0.0);
   for (int64_t i = 0; i < r->n; i++) {
@@ -429,11 +430,6 @@ static double scale_of_cosine(const rows *r) {
   return lp_big_get(lp_big_divide(products, r->big_root)) + 6.5 * fabs(r->cosine.high);
 }
 
-typedef struct view {
-  bool counts, near; /* counts: the cosine enters the loss, or would but for rounding */
-  double terms;
-} view;
-
 /* Does plain arithmetic miss the kink? */
 static bool missed_kink(const rows *r) {
   double sum = 0.0;
@@ -441,59 +437,18 @@ static bool missed_kink(const rows *r) {
   return r->value.high == 0.0 && sum / lp_big_get(r->big_root) != r->margin;
 }
 
-static view view_of(const lp_plan *plan, const rows *r) {
-  const bool hinge = r->label == -1.0;
-  view v = {r->direction != 0.0, false, scale_of_cosine(r) + (hinge ? fabs(r->margin) : 0.0)};
-  v.near = hinge && isfinite(r->margin) &&
-           (missed_kink(r) || lp_rows_near(plan, r->value.high, fabs(r->value.high) + v.terms));
-  v.counts = v.counts || v.near;
-  return v;
+static bool near_kink(const lp_plan *plan, const rows *r) {
+  if (r->label != -1.0 || !isfinite(r->margin)) return false;
+  const double size = fabs(r->value.high) + (scale_of_cosine(r) + fabs(r->margin));
+  return missed_kink(r) || lp_rows_near(plan, r->value.high, size);
 }
 
-/* Two products for each component, with what their factors add. */
-static void scale_gradients(const lp_outcome *outcome, const lp_row_cursor *at, const rows *r, int which) {
-  const vector *own = &r->v[which], *other = &r->v[1 - which];
-  const lp_big g = lp_big_divide(lp_big_of(fabs(r->gain.upstream)), lp_big_of(r->gain.count));
-  const lp_big alpha = lp_big_divide(g, r->big_root), beta = lp_big_divide(g, own->big_norm);
-  const lp_big first = lp_big_multiply(lp_big_of(7.5), alpha);
-  const lp_big second = lp_big_multiply(lp_big_of(scale_of_cosine(r) + 6.0 * fabs(r->cosine.high)), beta);
-  double *grad = lp_outcome_grad(outcome, which);
-  for (int64_t i = 0; i < r->n; i++) {
-    const int64_t index = at->offset[which] + (own->width == 1 ? 0 : i);
-    lp_rows_add_scale(grad, index, lp_big_get(lp_big_multiply(first, lp_big_of(fabs(other->x[i])))));
-  }
-  for (int64_t i = 0; i < own->width; i++) {
-    lp_rows_add_scale(grad, at->offset[which] + i, lp_big_get(lp_big_multiply(second, lp_big_of(fabs(own->x[i])))));
-  }
-}
-
-/* A row measured for its scale and regimes: with the big numbers, which do not overflow. */
+/* A row measured with the big numbers, which do not overflow. */
 static void examine_rows(rows *r) {
   measure_rows(r);
   if (r->way == PLAIN) big_cosine(r);
   if (r->way == UNUSUAL) r->big_root = lp_big_of(NAN);
 }
-
-static void scale(lp_outcome *outcome, const lp_plan *plan, double *scratch) {
-  run(outcome, plan, scratch);
-  lp_rows_start_scales(outcome, plan);
-  lp_row_scale total = lp_rows_scale(outcome, plan);
-  rows r = rows_of(plan, &scratch);
-  for (lp_row_cursor at = {0}; at.row < plan->term.numel; lp_rows_next(&at, plan)) {
-    load_rows(&r, plan, &at);
-    examine_rows(&r);
-    const view v = view_of(plan, &r);
-    lp_rows_put_scale(&total, at.row, v.counts ? r.value.high : 0.0, v.counts ? v.terms : 0.0);
-    for (int i = 0; i < 2 && v.counts; i++) scale_gradients(outcome, &at, &r, i);
-  }
-  lp_rows_finish_scale(&total);
-}
-
-/* --- regimes --- */
-
-static uint64_t bit(int regime) { return UINT64_C(1) << regime; }
-
-static uint64_t bit_if(bool entered, int regime) { return entered ? bit(regime) : 0; }
 
 static uint64_t regimes_of_vector(const vector *v) {
   bool zero = v->width > 0;
@@ -514,7 +469,7 @@ static uint64_t regimes_of_rows(const lp_plan *plan, const rows *r) {
     moderate = moderate && lp_rows_all_moderate(r->v[i].x, r->v[i].width);
     set |= regimes_of_vector(&r->v[i]);
   }
-  set |= bit_if(view_of(plan, r).near, NEAR_KINK);
+  set |= bit_if(near_kink(plan, r), NEAR_KINK);
   return set | bit_if(!finite, SPECIAL) | bit_if(finite && !moderate, EXTREME);
 }
 
@@ -717,7 +672,6 @@ const lp_loss lp_loss_cosine_embedding = {
     .n_bench = 1,
     .plan = plan_rows,
     .run = run,
-    .scale = scale,
     .regimes_of = regimes_of,
     .draw = draw,
 };

@@ -23,22 +23,9 @@
  *   Z, and with it the loss      4.1 T u, beside the last rounding, u |loss|: shifts and levels are added exactly
  *   a posterior                  8.2 T u + 2 n u of itself, for n states of its class: forward times onward, their sum,
  *                                and the same in the frame's own sum that it is divided by
- * The scale below is at least 3 T + 2 |loss|, and for a posterior 6 T + 1.5 n times it: both stay within 2 u scale.
- * Measured against 400-bit arithmetic the worst of 10^5 elements is 0.8 u scale. From |log_probs| of 2^48 on, exponents
- * lose their last bits as a double of that size does, relative to the largest that a path has met.
- *
- * Scale. The rounded intermediates v_j are those of the usual recursion in logarithms,
- *   A[t,s] = L + lp,  L = m + l,  l = log(e),  e = sum_i e_i,  e_i = exp(a_i - m),  m = max a_i  over s, s-1, s-2,
- * the weight exp(lp) (in its place for linear recursions: 1 per frame), the same backward (B), and then
- *   collected_k = log(exp(collected_{k-1}) + exp(A + B)) over the states of a class,  r = (collected + loss) - lp,
- *   posterior = exp(r),  exp(lp),  slope = exp(lp) - posterior,  out = g * slope.
- * With w_i = e_i / e, the error of A in units of u is F[t,s] = 1 + |A| + |L| + |l| + 1 + sum_i w_i (1 + |a_i - m| +
- * F[t-1,i]): the sum of |d A / d v_j| |v_j| over all earlier v_j, computed by recursion; F[0,s] = 1 + |A|; likewise
- * backward. The loss adds one more merge; an element of the gradient
- *   |g| (3 |slope| + exp(lp) + posterior (1 + |r| + |collected + loss| + scale(loss) + K)),
- * K being the error of `collected`: shares times (|A + B| + F + G), and |collected| + 3 at each addition. The chain
- * that ends in the loss and the one that ends in `collected` count apart, as if computed apart. mean: + |loss_n / S_n|
- * for the quotients and |sum| for the sum.
+ * The scale (reference/exact/ctc.c) is at least 3 T + 2 |loss|, and for a posterior 6 T + 1.5 n times it: both stay
+ * within 2 u scale. Measured against 400-bit arithmetic the worst of 10^5 elements is 0.8 u scale. From |log_probs| of
+ * 2^48 on, exponents lose their last bits as a double of that size does, relative to the largest that a path has met.
  *
  * Regimes: see the table. No kinks: feasibility is decided by the lengths and repeats, or by -inf, exactly.
  *
@@ -64,12 +51,9 @@
  *   |lp| over 10^307              sums of logarithms overflow: loss inf, gradients 0 or NaN */
 #include "reference/plan.h"
 
-#include <float.h>
-
 #include "reference/ctc_classes.h"
 #include "reference/ctc_draw.h"
 #include "reference/ctc_lattice.h"
-#include "reference/ctc_scale.h"
 #include "reference/sum.h"
 
 extern const lp_loss lp_loss_ctc;
@@ -190,14 +174,12 @@ static lp_status check_labels(const lp_plan *plan, lp_error *error) {
   return LP_OK;
 }
 
-/* A lattice for the longest sequence, and beside it what run needs (PyTorch's classes, and a share of the paths for
- * each class) or what scale needs. */
+/* A lattice for the longest sequence, and beside it PyTorch's classes, and a share of the paths for each class. */
 static size_t scratch_size(const lp_plan *plan) {
   const int64_t n_frames = plan->extent[LONGEST_INPUT], n_labels = plan->extent[LONGEST_TARGET];
   const int64_t n_classes = plan->extent[CLASSES];
-  const size_t of_run = lp_ctc_classes_size(n_frames, n_labels, n_classes) + 2 * (size_t)n_classes;
-  const size_t of_scale = lp_ctc_scale_size(n_frames, n_labels, n_classes);
-  return lp_ctc_lattice_size(n_frames, n_labels) + (of_run > of_scale ? of_run : of_scale);
+  return lp_ctc_lattice_size(n_frames, n_labels) + lp_ctc_classes_size(n_frames, n_labels, n_classes) +
+         2 * (size_t)n_classes;
 }
 
 static lp_status plan_ctc(lp_plan *plan, lp_error *error) {
@@ -362,40 +344,6 @@ static void run_ctc(lp_outcome *outcome, const lp_plan *plan, double *scratch) {
     lp_sum_add(&sum, loss_over(&i, divisor(plan, i.q.n_labels)));
   }
   if (plan->c->reduction != LP_REDUCTION_NONE) loss[0] = lp_sum_get(&sum);
-}
-
-/* --- scale --- */
-
-static double scale_item(double *scale, item *i, double g) {
-  const lp_ctc_sequence *q = &i->q;
-  const double loss_scale = i->zeroed || !has_paths(i) ? 0.0 : lp_ctc_loss_scale(&i->lattice, i->beside);
-  if (i->zeroed) {
-    fill(scale, q, 0, q->n_frames, 0.0);
-  } else if (has_paths(i)) {
-    lp_ctc_gradient_scale(scale, &i->lattice, loss_scale, g, i->beside);
-  } else {
-    write_weights(scale, q, 4.0 * fabs(g));
-  }
-  return loss_scale;
-}
-
-/* The quotients and the sum of a reduced loss are intermediates too. */
-static void scale_ctc(lp_outcome *scale, const lp_plan *plan, double *scratch) {
-  double *loss = lp_outcome_loss(scale), *grad = lp_outcome_grad(scale, LOG_PROBS);
-  item i = {.q = first_sequence(plan)};
-  double sum = 0.0, whole = 0.0;
-  for (int64_t n = 0; n < plan->extent[BATCH]; n++) {
-    if (n > 0) next_sequence(&i.q, plan, n);
-    prepare(&i, plan, scratch);
-    double *of_sequence = grad + n * i.q.n_classes;
-    const double value = scale_item(of_sequence, &i, factor(plan, n, i.q.n_labels));
-    fill(of_sequence, &i.q, i.q.n_frames, plan->extent[FRAMES], 0.0);
-    if (plan->c->reduction == LP_REDUCTION_NONE) loss[n] = value;
-    const double part = loss_of(&i) / divisor(plan, i.q.n_labels);
-    sum += value / divisor(plan, i.q.n_labels) + fabs(part);
-    whole += part;
-  }
-  if (plan->c->reduction != LP_REDUCTION_NONE) loss[0] = fmin(sum + 2.0 * fabs(whole), DBL_MAX);
 }
 
 /* --- regimes --- */
@@ -667,7 +615,6 @@ const lp_loss lp_loss_ctc = {
     .n_bench = COUNT(bench),
     .plan = plan_ctc,
     .run = run_ctc,
-    .scale = scale_ctc,
     .regimes_of = regimes_of_ctc,
     .draw = lp_ctc_draw,
 };

@@ -138,8 +138,6 @@ double lp_ctc_log_total_over(const lp_ctc_lattice *lattice, double divisor) {
   return isfinite(total) ? total / divisor : log_total_in(lattice, 0x1p-64) / divisor * 0x1p64;
 }
 
-double lp_ctc_log_total(const lp_ctc_lattice *lattice) { return lp_ctc_log_total_over(lattice, 1.0); }
-
 /* Enters frame t+1 with what has been found for it; states below its band have never been touched, and those above it
  * are not read again. */
 static void enter(lp_ctc_lattice *lattice, int64_t t) {

@@ -64,9 +64,8 @@ static inline lp_wide lp_ctc_emission(const lp_ctc_lattice *lattice, int64_t t, 
   return lattice->emission[t * (n_labels + 1) + (s % 2 ? s / 2 : n_labels)];
 }
 
-/* log of the sum over all paths; -inf when there is none. */
-double lp_ctc_log_total(const lp_ctc_lattice *lattice);
-/* log Z over a divisor of at least 1; finite where that is, though log Z may not be. */
+/* log of the sum over all paths over a divisor of at least 1, finite where that is, though the logarithm may not be;
+ * -inf when there is no path. */
 double lp_ctc_log_total_over(const lp_ctc_lattice *lattice, double divisor);
 
 /* For frames t = n_frames-1, ... 0 in turn, when total is not zero: sets onward[s] for s in the band of frame t, and

@@ -5,7 +5,6 @@
  *   v = (y != 1 ? max(0, margin - x) : 0) + (y != -1 ? x : 0)
  * so that a target that is neither 1 nor -1 gets both terms: max(0, margin - x) + x = max(margin, x).
  * Stable form: that last line. PyTorch adds the two terms, and margin - x rounds (or overflows) first.
- * Rounded intermediates of the scale: d = margin - x and the margin, where the hinge is active.
  * Regimes: positive (y = 1), negative-active, negative-inactive, other-active, other-inactive (any other y; active:
  * margin > x), kink (margin = x and y != 1), near-kink, non-finite, empty.
  * Kinks: at margin = x PyTorch's clamp_min lets the gradient through: -1 for y = -1, -1 + 1 = 0 for other targets.
@@ -79,29 +78,14 @@ LP_MULTIVERSION static void terms(const lp_run *run) {
   }
 }
 
-/* The scale of v is |v|, and |d| + |margin| more where the hinge is active. Gradients are 1, -1 and 0 = -1 + 1. */
-static void scales(const lp_run *run) {
-  const double margin = run->params[MARGIN];
-  for (int i = 0; i < run->n; i++) {
-    const double x = run->x[INPUT][i], y = run->x[TARGET][i], d = margin - x;
-    const bool active = y != 1.0 && d >= 0.0;
-    const double own = y == -1.0 ? (active ? d : 0.0) : active ? fabs(margin) : fabs(x);
-    run->value[i] = own + (active ? fabs(d) + fabs(margin) : 0.0);
-    run->slope[INPUT][i] = y == -1.0 ? (active ? 1.0 : 0.0) : active ? 2.0 : 1.0;
-    run->gate[i] = y == -1.0 && !active ? 0.0 : 1.0;
-  }
-}
-
 static void big(lp_big_term *term, const lp_run *run, int i) {
   const lp_big zero = lp_big_of(0.0), x = lp_big_of(run->x[INPUT][i]), margin = lp_big_of(run->params[MARGIN]);
-  const lp_big d = lp_big_subtract(margin, x), size = lp_big_add(lp_big_abs(d), lp_big_abs(margin));
+  const lp_big d = lp_big_subtract(margin, x);
   const double y = run->x[TARGET][i];
   const bool active = y != 1.0 && lp_big_at_least(d, zero), unordered = y != 1.0 && d.high != d.high;
   const lp_big input_or_margin = active ? lp_big_add(margin, lp_big_multiply(zero, x)) : lp_big_add(x, zero);
   term->value = unordered ? d : y != -1.0 ? input_or_margin : active ? d : zero;
-  term->value_scale = active ? lp_big_add(lp_big_abs(term->value), size) : lp_big_abs(term->value);
   term->slope[INPUT] = lp_big_of((active ? -1.0 : 0.0) + (y == -1.0 ? 0.0 : 1.0));
-  term->slope_scale[INPUT] = lp_big_of(y == -1.0 ? (active ? 1.0 : 0.0) : active ? 2.0 : 1.0);
   term->shut = y == -1.0 && !active;
 }
 
@@ -130,7 +114,6 @@ static uint64_t regimes_of_run(const lp_run *run) {
 
 static const lp_pointwise kernel = {
     .terms = terms,
-    .scales = scales,
     .regimes = regimes_of_run,
     .regime_empty = UINT64_C(1) << EMPTY,
     .big = big,
@@ -139,10 +122,6 @@ static const lp_pointwise kernel = {
 
 static void run_case(lp_outcome *outcome, const lp_plan *p, double *scratch) {
   lp_pointwise_run(outcome, p, &kernel, scratch);
-}
-
-static void scale_case(lp_outcome *scale, const lp_plan *p, double *scratch) {
-  lp_pointwise_scale(scale, p, &kernel, scratch);
 }
 
 static uint64_t regimes_of_case(const lp_plan *p, double *scratch) { return lp_pointwise_regimes(p, &kernel, scratch); }
@@ -234,7 +213,6 @@ const lp_loss lp_loss_hinge_embedding = {
     .n_value_classes = LP_VALUES_COMMON_COUNT,
     .plan = plan,
     .run = run_case,
-    .scale = scale_case,
     .regimes_of = regimes_of_case,
     .draw = draw,
 };

@@ -7,8 +7,6 @@
  * Gradients: to x, -t or -exp(t); to t, log t + 1 - x or exp(t) (t - x + 1).
  * Stable form: as it stands, with exp, log, products and sums carried as pairs (vecmath.h). Positions with |t| >= 700
  * (log_target), a negative target, infinities and NaN are done in big arithmetic.
- * Rounded intermediates of the scale: log t and its argument, t log t, t x; E = exp(t) and its argument, d = t - x and
- * E d; in the gradients also log t + 1, or d + 1.
  * Regimes: target-positive, target-zero, target-negative (not log_target); log-target, exp-overflow, exp-underflow
  * (log_target); batchmean, batch-empty (batchmean over a first axis of extent 0), batch-broadcast (batchmean, and the
  * input broadcasts along its first axis), non-finite, empty.
@@ -142,40 +140,20 @@ static void write_literal(lp_big_term *term, position p) {
   term->value = lp_big_of(p.value.high);
   term->slope[INPUT] = lp_big_of(p.slope_x.high);
   term->slope[TARGET] = lp_big_of(p.slope_t.high);
-  term->value_scale = lp_big_abs(term->value);
-  for (int k = 0; k < N_INPUTS; k++) term->slope_scale[k] = lp_big_abs(term->slope[k]);
 }
 
-static lp_big sum3(lp_big a, lp_big b, lp_big c) { return lp_big_add(lp_big_add(a, b), c); }
-
-/* |a| (b + |c|). */
-static lp_big weigh(lp_big a, double b, lp_big c) {
-  return lp_big_multiply(lp_big_abs(a), lp_big_add(lp_big_of(b), lp_big_abs(c)));
-}
-
-/* scale(v) = |v| + t (1 + 2 |log t|) + |t x|; scale(dv/dx) = t; scale(dv/dt) = | | + 2 (|log t| + 1) + |x|. */
 static void big_plain(lp_big_term *term, lp_big x, lp_big t) {
-  const lp_big log = lp_big_of_pair(lp_big_log(t)), log_too = lp_big_add(log, log), one = lp_big_of(1.0);
-  const lp_big product = lp_big_multiply(t, x);
-  term->value = lp_big_subtract(lp_big_multiply(t, log), product);
+  const lp_big log = lp_big_of_pair(lp_big_log(t));
+  term->value = lp_big_subtract(lp_big_multiply(t, log), lp_big_multiply(t, x));
   term->slope[INPUT] = lp_big_negate(t);
-  term->slope[TARGET] = lp_big_subtract(lp_big_add(log, one), x);
-  term->value_scale = sum3(lp_big_abs(term->value), weigh(t, 1.0, log_too), lp_big_abs(product));
-  term->slope_scale[INPUT] = t;
-  term->slope_scale[TARGET] = sum3(lp_big_abs(term->slope[TARGET]), weigh(one, 2.0, log_too), lp_big_abs(x));
+  term->slope[TARGET] = lp_big_subtract(lp_big_add(log, lp_big_of(1.0)), x);
 }
 
-/* With F = E + eta/u: scale(v) = |v| (3 + |t|) + F |d|, where v = E d; scale(dv/dx) = E (2 + |t|);
- * scale(dv/dt) = | | (1 + |t|) + F (2 |d| + 1). */
-static void big_log(lp_big_term *term, const lp_case *c, lp_big x, lp_big t) {
+static void big_log(lp_big_term *term, lp_big x, lp_big t) {
   const lp_big e = lp_big_exp(lp_whole(lp_big_get(t))), d = lp_big_subtract(t, x);
-  const lp_big f = lp_big_add(e, lp_big_of(lp_underflow_floor(c))), size = lp_big_abs(lp_big_multiply(f, d));
   term->value = lp_big_multiply(e, d);
   term->slope[INPUT] = lp_big_negate(e);
   term->slope[TARGET] = lp_big_multiply(e, lp_big_add(d, lp_big_of(1.0)));
-  term->value_scale = lp_big_add(weigh(term->value, 3.0, t), size);
-  term->slope_scale[INPUT] = weigh(e, 2.0, t);
-  term->slope_scale[TARGET] = lp_big_add(weigh(term->slope[TARGET], 1.0, t), sum3(size, size, f));
 }
 
 /* The parts of the gradient to t are log t, t/t and -x, or E d and E, where E may round to 0. For t < 0 the first is
@@ -193,18 +171,9 @@ static void big(lp_big_term *term, const lp_run *run, int i) {
   if (!isfinite(x) || !isfinite(t) || (!is_log(run) && t <= 0.0)) {
     write_literal(term, literal(x, t, is_log(run)));
   } else if (is_log(run)) {
-    big_log(term, run->c, lp_big_of(x), lp_big_of(t));
+    big_log(term, lp_big_of(x), lp_big_of(t));
   } else {
     big_plain(term, lp_big_of(x), lp_big_of(t));
-  }
-}
-
-static void scales(const lp_run *run) {
-  for (int i = 0; i < run->n; i++) {
-    lp_big_term term;
-    big(&term, run, i);
-    run->value[i] = lp_big_get(term.value_scale);
-    for (int k = 0; k < N_INPUTS; k++) run->slope[k][i] = lp_big_get(term.slope_scale[k]);
   }
 }
 
@@ -243,7 +212,6 @@ static uint64_t batch_regimes(const lp_plan *p) {
 
 static const lp_pointwise kernel = {
     .terms = terms,
-    .scales = scales,
     .regimes = regimes_of_run,
     .regime_empty = UINT64_C(1) << EMPTY,
     .big = big,
@@ -252,10 +220,6 @@ static const lp_pointwise kernel = {
 
 static void run_case(lp_outcome *outcome, const lp_plan *p, double *scratch) {
   lp_pointwise_run(outcome, p, &kernel, scratch);
-}
-
-static void scale_case(lp_outcome *scale, const lp_plan *p, double *scratch) {
-  lp_pointwise_scale(scale, p, &kernel, scratch);
 }
 
 static uint64_t regimes_of_case(const lp_plan *p, double *scratch) {
@@ -399,7 +363,6 @@ const lp_loss lp_loss_kl_div = {
     .n_value_classes = N_VALUE_CLASSES,
     .plan = plan,
     .run = run_case,
-    .scale = scale_case,
     .regimes_of = regimes_of_case,
     .draw = draw,
 };

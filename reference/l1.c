@@ -4,7 +4,6 @@
  * the number of positions, and by the sum W of the weights when they are given.
  * Gradients: w sign(d) to the input, its negative to the target, |d| to the weight, (g/W)(|d| - L) in a mean L.
  * Stable form: d is kept with its rounding error, as are w |d| and the sums.
- * Rounded intermediates of the scale: d; and, in a weighted mean, the partial sums of the weights.
  * Regimes: positive (d > 0), negative (d < 0), tie (d = 0), non-finite (an infinite or NaN number), weighted (there are
  * weights), weights-cancel (a mean whose weights sum to 0), empty.
  * Kinks: at d = 0 PyTorch's gradient to input and target is 0.
@@ -85,29 +84,13 @@ LP_MULTIVERSION static void weighted_terms(const lp_run *run) {
 
 static void terms(const lp_run *run) { (run->x[WEIGHT] == NULL ? plain_terms : weighted_terms)(run); }
 
-static void scales(const lp_run *run) {
-  for (int i = 0; i < run->n; i++) {
-    const double size = fabs(run->x[INPUT][i] - run->x[TARGET][i]);
-    const double w = run->x[WEIGHT] == NULL ? 1.0 : fabs(run->x[WEIGHT][i]);
-    run->value[i] = 2.0 * w * size;
-    run->slope[INPUT][i] = w;
-    run->slope[TARGET][i] = w;
-    run->slope[WEIGHT][i] = 2.0 * size;
-  }
-}
-
 static void big(lp_big_term *term, const lp_run *run, int i) {
-  const lp_big d = lp_residual_big(run, i), w = lp_residual_big_weight(run, i), two = lp_big_of(2.0);
-  const lp_big size = lp_big_abs(d), weight = lp_big_abs(w);
+  const lp_big d = lp_residual_big(run, i), w = lp_residual_big_weight(run, i), size = lp_big_abs(d);
   const lp_big slope = lp_big_multiply(w, lp_big_of(sign(d.high)));
   term->value = lp_big_multiply(w, size);
-  term->value_scale = lp_big_multiply(two, lp_big_abs(term->value));
   term->slope[INPUT] = slope;
   term->slope[TARGET] = lp_big_negate(slope);
   term->slope[WEIGHT] = size;
-  term->slope_scale[INPUT] = weight;
-  term->slope_scale[TARGET] = weight;
-  term->slope_scale[WEIGHT] = lp_big_multiply(two, size);
 }
 
 static uint64_t regimes_of_run(const lp_run *run) {
@@ -122,25 +105,19 @@ static uint64_t regimes_of_run(const lp_run *run) {
 
 static const lp_pointwise kernel = {
     .terms = terms,
-    .scales = scales,
     .regimes = regimes_of_run,
     .regime_empty = UINT64_C(1) << EMPTY,
     .big = big,
     .weight = WEIGHT,
 };
 
-static const lp_pointwise integer_kernel = {
-    .terms = lp_integer_absolute, .scales = lp_integer_absolute_scales, .weight = WEIGHT};
+static const lp_pointwise integer_kernel = {.terms = lp_integer_absolute, .weight = WEIGHT};
 
 static const lp_pointwise *kernel_of(const lp_plan *p) { return lp_residual_is_integer(p) ? &integer_kernel : &kernel; }
 
 static void run_case(lp_outcome *outcome, const lp_plan *p, double *scratch) {
   lp_pointwise_run(outcome, p, kernel_of(p), scratch);
   if (lp_residual_is_integer(p)) lp_integer_wrap_sum(outcome, p);
-}
-
-static void scale_case(lp_outcome *scale, const lp_plan *p, double *scratch) {
-  lp_pointwise_scale(scale, p, kernel_of(p), scratch);
 }
 
 static uint64_t regimes_of_case(const lp_plan *p, double *scratch) {
@@ -207,7 +184,6 @@ const lp_loss lp_loss_l1 = {
     .n_value_classes = LP_VALUES_COMMON_COUNT,
     .plan = plan,
     .run = run_case,
-    .scale = scale_case,
     .regimes_of = regimes_of_case,
     .draw = draw,
 };

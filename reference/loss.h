@@ -151,10 +151,6 @@ typedef struct lp_loss {
    * scratch: plan->scratch doubles, or NULL when that is 0; contents need not be initialized. */
   void (*run)(struct lp_outcome *outcome, const struct lp_plan *plan, double *scratch);
 
-  /* The same outputs filled with their scale: |out| + sum over the rounded intermediates v_j, named in the head of
-   * the loss's file, of |d out / d v_j| * |v_j|. Finite and >= |out| wherever `out` is finite. */
-  void (*scale)(struct lp_outcome *scale, const struct lp_plan *plan, double *scratch);
-
   /* The set of regimes that the case enters. */
   uint64_t (*regimes_of)(const struct lp_plan *plan, double *scratch);
 

@@ -4,7 +4,6 @@
  * Definition, per position, with d = input1 - input2 and y the target: z = -y d + margin, v = max(0, z).
  * Gradients where z >= 0: -y to input1, y to input2, -d to the target; 0 elsewhere.
  * Stable form: d, y d and z are kept with their rounding errors, so that the sign of z is right.
- * Rounded intermediates of the scale: d, y d, z and the margin, where the hinge is active.
  * Regimes: active (z > 0), inactive (z < 0), kink (z = 0), near-kink (z within rounding of 0, but not 0), other-target
  * (neither 1 nor -1), non-finite (an infinite or NaN number), empty.
  * Kinks: at z = 0 PyTorch's clamp_min lets the gradient through, as in the active branch. (If z is 0 then y d is a
@@ -144,28 +143,13 @@ static void integer_terms(const lp_run *run) {
 
 static void terms(const lp_run *run) { (all_floating(run) ? floating_terms : integer_terms)(run); }
 
-/* |v| + |dv/dd||d| + |dv/d(yd)||yd| + |margin|. The slope d counts itself and d. */
-static void scales(const lp_run *run) {
-  const double margin = run->params[MARGIN];
-  for (int i = 0; i < run->n; i++) {
-    const place at = place_at(run, i);
-    const double z = hinge_argument(at, margin).high;
-    const bool active = z >= 0.0;
-    run->gate[i] = active ? 1.0 : 0.0;
-    run->value[i] = active ? z + 2.0 * fabs(at.product.high) + fabs(margin) : 0.0;
-    run->slope[INPUT1][i] = fabs(at.minus_target);
-    run->slope[INPUT2][i] = fabs(at.minus_target);
-    run->slope[TARGET][i] = 2.0 * fabs(at.difference.high);
-  }
-}
-
 static lp_big big_pair(lp_pair a) {
   return isfinite(a.high) ? lp_big_add(lp_big_of(a.high), lp_big_of(a.low)) : lp_big_of(a.high);
 }
 
 /* The hinge's argument in big arithmetic, and what it is made of. */
 typedef struct big_hinge {
-  lp_big margin, minus_target, difference, product, z;
+  lp_big minus_target, difference, z;
 } big_hinge;
 
 /* With an infinite margin what overflows counts as PyTorch's inf - inf. */
@@ -178,7 +162,7 @@ static big_hinge big_hinge_at(const lp_run *run, int i) {
   const lp_big from_floats = lp_big_subtract(lp_big_of(run->x[INPUT1][i]), lp_big_of(run->x[INPUT2][i]));
   const lp_big d = both || literal ? big_pair(at.difference) : from_floats;
   const lp_big product = all || literal ? big_pair(at.product) : lp_big_multiply(minus_target, d);
-  return (big_hinge){margin, minus_target, d, product, lp_big_add(product, margin)};
+  return (big_hinge){minus_target, d, lp_big_add(product, margin)};
 }
 
 /* A number with the sign of z, or NaN. Pairs of doubles hold 1 + 1e-323, which big numbers round, and big numbers
@@ -190,18 +174,12 @@ static double sign_of_hinge(const lp_run *run, int i) {
 
 static void big(lp_big_term *term, const lp_run *run, int i) {
   const big_hinge h = big_hinge_at(run, i);
-  const lp_big zero = lp_big_of(0.0), two = lp_big_of(2.0);
-  const lp_big parts = lp_big_add(lp_big_multiply(two, lp_big_abs(h.product)), lp_big_abs(h.margin));
   const double sign = sign_of_hinge(run, i);
   term->shut = !(sign >= 0.0);
-  term->value = sign < 0.0 ? zero : h.z;
-  term->value_scale = term->shut ? zero : lp_big_add(h.z, parts);
+  term->value = sign < 0.0 ? lp_big_of(0.0) : h.z;
   term->slope[INPUT1] = h.minus_target;
   term->slope[INPUT2] = lp_big_negate(h.minus_target);
   term->slope[TARGET] = lp_big_negate(h.difference);
-  term->slope_scale[INPUT1] = lp_big_abs(h.minus_target);
-  term->slope_scale[INPUT2] = lp_big_abs(h.minus_target);
-  term->slope_scale[TARGET] = lp_big_multiply(two, lp_big_abs(h.difference));
 }
 
 static uint64_t regimes_at(const lp_run *run, int i) {
@@ -225,7 +203,6 @@ static uint64_t regimes_of_run(const lp_run *run) {
 
 static const lp_pointwise kernel = {
     .terms = terms,
-    .scales = scales,
     .regimes = regimes_of_run,
     .regime_empty = UINT64_C(1) << EMPTY,
     .big = big,
@@ -234,10 +211,6 @@ static const lp_pointwise kernel = {
 
 static void run_case(lp_outcome *outcome, const lp_plan *p, double *scratch) {
   lp_pointwise_run(outcome, p, &kernel, scratch);
-}
-
-static void scale_case(lp_outcome *scale, const lp_plan *p, double *scratch) {
-  lp_pointwise_scale(scale, p, &kernel, scratch);
 }
 
 static uint64_t regimes_of_case(const lp_plan *p, double *scratch) { return lp_pointwise_regimes(p, &kernel, scratch); }
@@ -339,7 +312,6 @@ const lp_loss lp_loss_margin_ranking = {
     .n_value_classes = LP_VALUES_COMMON_COUNT,
     .plan = plan,
     .run = run_case,
-    .scale = scale_case,
     .regimes_of = regimes_of_case,
     .draw = draw,
 };

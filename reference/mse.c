@@ -4,8 +4,6 @@
  * the number of positions, and by the sum W of the weights when they are given.
  * Gradients: 2 w d to the input, its negative to the target, d^2 to the weight, (g/W)(d^2 - L) in a mean L.
  * Stable form: d is kept with its rounding error, as are d^2, w d^2, 2 w d and the sums.
- * Rounded intermediates of the scale: d; d^2, where there are weights; and, in a weighted mean, the partial sums of
- * the weights.
  * Regimes: nonzero (d != 0), tie (d = 0), non-finite (an infinite or NaN number), weighted (there are weights),
  * weights-cancel (a mean whose weights sum to 0), empty.
  * Kinks: none.
@@ -86,31 +84,14 @@ LP_MULTIVERSION static void weighted_terms(const lp_run *run) {
 
 static void terms(const lp_run *run) { (run->x[WEIGHT] == NULL ? plain_terms : weighted_terms)(run); }
 
-/* |v| + |dv/dd||d| = 3 |v|, and |v| more for d^2 before a weight; 2 w d counts itself and d. */
-static void scales(const lp_run *run) {
-  const bool weighted = run->x[WEIGHT] != NULL;
-  for (int i = 0; i < run->n; i++) {
-    const double size = fabs(run->x[INPUT][i] - run->x[TARGET][i]), w = weighted ? fabs(run->x[WEIGHT][i]) : 1.0;
-    run->value[i] = (weighted ? 4.0 : 3.0) * w * size * size;
-    run->slope[INPUT][i] = 4.0 * w * size;
-    run->slope[TARGET][i] = 4.0 * w * size;
-    run->slope[WEIGHT][i] = 3.0 * size * size;
-  }
-}
-
 static void big(lp_big_term *term, const lp_run *run, int i) {
   const lp_big d = lp_residual_big(run, i), w = lp_residual_big_weight(run, i);
   const lp_big own = lp_big_multiply(d, d), slope = lp_big_multiply(lp_big_of(2.0), lp_big_multiply(w, d));
-  const lp_big slope_scale = lp_big_multiply(lp_big_of(2.0), lp_big_abs(slope));
   term->value = lp_big_multiply(w, own);
-  term->value_scale = lp_big_multiply(lp_big_of(run->x[WEIGHT] != NULL ? 4.0 : 3.0), lp_big_abs(term->value));
   term->slope[INPUT] = slope;
   term->slope[TARGET] =
       slope.high == 0.0 && run->x[WEIGHT] == NULL ? lp_residual_big_zero(run, i) : lp_big_negate(slope);
   term->slope[WEIGHT] = own;
-  term->slope_scale[INPUT] = slope_scale;
-  term->slope_scale[TARGET] = slope_scale;
-  term->slope_scale[WEIGHT] = lp_big_multiply(lp_big_of(3.0), own);
 }
 
 static uint64_t regimes_of_run(const lp_run *run) {
@@ -125,25 +106,19 @@ static uint64_t regimes_of_run(const lp_run *run) {
 
 static const lp_pointwise kernel = {
     .terms = terms,
-    .scales = scales,
     .regimes = regimes_of_run,
     .regime_empty = UINT64_C(1) << EMPTY,
     .big = big,
     .weight = WEIGHT,
 };
 
-static const lp_pointwise integer_kernel = {
-    .terms = lp_integer_square, .scales = lp_integer_square_scales, .weight = WEIGHT};
+static const lp_pointwise integer_kernel = {.terms = lp_integer_square, .weight = WEIGHT};
 
 static const lp_pointwise *kernel_of(const lp_plan *p) { return lp_residual_is_integer(p) ? &integer_kernel : &kernel; }
 
 static void run_case(lp_outcome *outcome, const lp_plan *p, double *scratch) {
   lp_pointwise_run(outcome, p, kernel_of(p), scratch);
   if (lp_residual_is_integer(p)) lp_integer_wrap_sum(outcome, p);
-}
-
-static void scale_case(lp_outcome *scale, const lp_plan *p, double *scratch) {
-  lp_pointwise_scale(scale, p, kernel_of(p), scratch);
 }
 
 static uint64_t regimes_of_case(const lp_plan *p, double *scratch) {
@@ -210,7 +185,6 @@ const lp_loss lp_loss_mse = {
     .n_value_classes = LP_VALUES_COMMON_COUNT,
     .plan = plan,
     .run = run_case,
-    .scale = scale_case,
     .regimes_of = regimes_of_case,
     .draw = draw,
 };

@@ -9,9 +9,6 @@
  * right; powers and their sum carry an error term (rows.h). Finite rows outside the moderate range, where z, z^2, a
  * product with the weight, or a sum would overflow or underflow in double, go the big way.
  *
- * Rounded intermediates: margin, a = margin - x_y, z_d, z_d^2, w_y z_d^p, their sum, the sum of the rows; for gradients
- * 1/(N C), the products with w, 2z and the upstream gradient, and the sum in the target's component.
- *
  * Regimes: active (z > 0), inactive (z < 0), kink (z = 0), near-kink, separated (no class is active), linear (p = 1),
  * squared (p = 2), weighted, weight-zero, weight-negative, single-class (C = 1: the loss is 0), unbatched, 0-d, empty,
  * special (an infinity or NaN takes part), extreme (a finite number outside the moderate range of rows.h takes part).
@@ -319,61 +316,6 @@ static void run(lp_outcome *outcome, const lp_plan *plan, double *scratch) {
   lp_rows_finish(&total);
 }
 
-/* Scale. */
-
-typedef struct term {
-  double a, z; /* margin - x_y, and z */
-  bool near;   /* so near the kink, or at it, that a right implementation may take the other side */
-  bool active;
-} term;
-
-static term term_at(const lp_plan *plan, const row *r, int64_t d) {
-  const double y = r->x[r->target], x = r->x[d], a = r->margin - y;
-  const double z = isfinite(a) && isfinite(x) ? lp_big_get(big_switch(r, d)) : special_switch(r, d);
-  const bool near = lp_rows_near(plan, z, fabs(a) + fabs(y) + fabs(x));
-  return (term){a, z, near, d != r->target && (z > 0.0 || near)};
-}
-
-/* Intermediates of the value: margin, a, z, z^2, w z^p and the sum. */
-static void scale_value(const lp_plan *plan, lp_row_scale *total, int64_t i, const row *r) {
-  const double w = fabs(r->weight), classes = (double)r->classes;
-  double value = 0.0, terms = 0.0;
-  for (int64_t d = 0; d < r->classes; d++) {
-    const term t = term_at(plan, r, d);
-    if (!t.active) continue;
-    const double slope_z = r->squared ? 2.0 * w * fabs(t.z) : w;
-    value += slope_z * fabs(t.z);
-    terms += slope_z * (fabs(r->margin) + fabs(t.a) + 2.0 * fabs(t.z));
-  }
-  lp_rows_put_scale(total, i, value / classes, (value + terms) / classes);
-}
-
-/* Intermediates of the gradient: products with 1/(N C), w, 2z and the upstream gradient; margin, a and z when p = 2. */
-static void scale_gradient(const lp_plan *plan, const row *r) {
-  const double k = fabs(r->weight) * fabs(r->gain.upstream) / ((double)r->classes * r->gain.count);
-  double sum = 0.0;
-  for (int64_t d = 0; d < r->classes; d++) {
-    const term t = term_at(plan, r, d);
-    const double slope_d = r->squared ? 2.0 * k * (5.0 * fabs(t.z) + fabs(t.a) + fabs(r->margin)) : 3.0 * k;
-    const double terms = t.active ? slope_d : 0.0;
-    sum += 2.0 * terms;
-    r->grad[d] = lp_rows_scale_of(r->grad[d], terms);
-  }
-  r->grad[r->target] = lp_rows_scale_of(r->grad[r->target], sum);
-}
-
-static void scale(lp_outcome *outcome, const lp_plan *plan, double *scratch) {
-  run(outcome, plan, scratch);
-  lp_row_scale total = lp_rows_scale(outcome, plan);
-  double *grad = lp_outcome_grad(outcome, INPUT);
-  for (int64_t i = 0; i < plan->extent[ROWS]; i++) {
-    const row r = row_at(plan, grad, i);
-    scale_value(plan, &total, i, &r);
-    scale_gradient(plan, &r);
-  }
-  lp_rows_finish_scale(&total);
-}
-
 /* Regimes. */
 
 static uint64_t bit(int regime) { return UINT64_C(1) << regime; }
@@ -382,8 +324,10 @@ static uint64_t bit_if(bool entered, int regime) { return entered ? bit(regime) 
 
 static uint64_t regimes_of_element(const lp_plan *plan, const row *r, int64_t d) {
   if (d == r->target) return 0;
-  const term t = term_at(plan, r, d);
-  return bit_if(t.z > 0.0, ACTIVE) | bit_if(t.z < 0.0, INACTIVE) | bit_if(t.z == 0.0, KINK) | bit_if(t.near, NEAR_KINK);
+  const double y = r->x[r->target], x = r->x[d], a = r->margin - y;
+  const double z = isfinite(a) && isfinite(x) ? lp_big_get(big_switch(r, d)) : special_switch(r, d);
+  const bool near = lp_rows_near(plan, z, fabs(a) + fabs(y) + fabs(x));
+  return bit_if(z > 0.0, ACTIVE) | bit_if(z < 0.0, INACTIVE) | bit_if(z == 0.0, KINK) | bit_if(near, NEAR_KINK);
 }
 
 static uint64_t regimes_of_row(const lp_plan *plan, const row *r) {
@@ -579,7 +523,6 @@ const lp_loss lp_loss_multi_margin = {
     .n_bench = 1,
     .plan = plan_rows,
     .run = run,
-    .scale = scale,
     .regimes_of = regimes_of,
     .draw = draw,
 };

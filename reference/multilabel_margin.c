@@ -10,9 +10,6 @@
  * count of active pairs times upstream/(N C), rounded once. Finite rows outside the moderate range of rows.h go the big
  * way.
  *
- * Rounded intermediates: a = 1 - x_t, z, the sums; for gradients 1/(N C), the running count of it, the product with the
- * upstream gradient.
- *
  * Regimes: active (z > 0), inactive (z < 0), kink (z = 0), near-kink, terminated (a -1 in the row), unterminated,
  * no-label (-1 comes first: loss 0), all-labels (every class is a label: loss 0), repeated (a label twice),
  * after-terminator (a class follows the first -1), single-class, unbatched, 0-d, empty, special, extreme.
@@ -279,50 +276,6 @@ static void run(lp_outcome *outcome, const lp_plan *plan, double *scratch) {
   lp_rows_finish(&total);
 }
 
-/* Scale. */
-
-typedef struct term {
-  double size; /* |a| + |z| */
-  double z;
-  bool near, active; /* active: or near the kink, where a right implementation may find it active */
-} term;
-
-static term term_at(const lp_plan *plan, const row *r, int64_t j, int64_t d) {
-  const double y = r->x[r->label[j]], a = 1.0 - y, z = lp_big_get(any_switch(r, j, d));
-  const bool near = lp_rows_near(plan, z, fabs(a) + fabs(y) + fabs(r->x[d]));
-  return (term){fabs(a) + fabs(z), z, near, is_rest(r, d) && (z > 0.0 || near)};
-}
-
-/* Every active pair: in the value a, z and the running sum; in two gradients 1/(N C), the running count and the product
- * with the upstream gradient. */
-static void scale_row(const lp_plan *plan, lp_row_scale *total, int64_t i, const row *r) {
-  const double classes = (double)r->classes, k = 4.0 * fabs(r->gain.upstream) / (classes * r->gain.count);
-  double value = 0.0, terms = 0.0;
-  for (int64_t j = 0; j < r->labels; j++) {
-    for (int64_t d = 0; d < r->classes; d++) {
-      const term t = term_at(plan, r, j, d);
-      if (!t.active) continue;
-      value += fabs(t.z);
-      terms += t.size;
-      r->grad[d] = lp_rows_scale_of(r->grad[d], k);
-      r->grad[r->label[j]] = lp_rows_scale_of(r->grad[r->label[j]], k);
-    }
-  }
-  lp_rows_put_scale(total, i, value / classes, (value + terms) / classes);
-}
-
-static void scale(lp_outcome *outcome, const lp_plan *plan, double *scratch) {
-  run(outcome, plan, scratch);
-  lp_rows_start_scales(outcome, plan);
-  lp_row_scale total = lp_rows_scale(outcome, plan);
-  double *grad = lp_outcome_grad(outcome, INPUT);
-  for (int64_t i = 0; i < plan->extent[ROWS]; i++) {
-    const row r = row_at(plan, grad, scratch, i);
-    scale_row(plan, &total, i, &r);
-  }
-  lp_rows_finish_scale(&total);
-}
-
 /* Regimes. */
 
 static uint64_t bit(int regime) { return UINT64_C(1) << regime; }
@@ -331,8 +284,9 @@ static uint64_t bit_if(bool entered, int regime) { return entered ? bit(regime) 
 
 static uint64_t regimes_of_pair(const lp_plan *plan, const row *r, int64_t j, int64_t d) {
   if (!is_rest(r, d)) return 0;
-  const term t = term_at(plan, r, j, d);
-  return bit_if(t.z > 0.0, ACTIVE) | bit_if(t.z < 0.0, INACTIVE) | bit_if(t.z == 0.0, KINK) | bit_if(t.near, NEAR_KINK);
+  const double y = r->x[r->label[j]], z = lp_big_get(any_switch(r, j, d));
+  const bool near = lp_rows_near(plan, z, fabs(1.0 - y) + fabs(y) + fabs(r->x[d]));
+  return bit_if(z > 0.0, ACTIVE) | bit_if(z < 0.0, INACTIVE) | bit_if(z == 0.0, KINK) | bit_if(near, NEAR_KINK);
 }
 
 /* Uses of_class to count how often a class is a label. */
@@ -516,7 +470,6 @@ const lp_loss lp_loss_multilabel_margin = {
     .n_bench = 1,
     .plan = plan_rows,
     .run = run,
-    .scale = scale,
     .regimes_of = regimes_of,
     .draw = draw,
 };

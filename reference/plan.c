@@ -168,8 +168,4 @@ void lp_reference_run(lp_outcome *outcome, const lp_plan *plan, double *scratch)
   plan->c->loss->run(outcome, plan, scratch);
 }
 
-void lp_reference_scale(lp_outcome *scale, const lp_plan *plan, double *scratch) {
-  plan->c->loss->scale(scale, plan, scratch);
-}
-
 uint64_t lp_reference_regimes(const lp_plan *plan, double *scratch) { return plan->c->loss->regimes_of(plan, scratch); }

@@ -21,7 +21,7 @@ typedef struct lp_plan {
   int64_t stride[LP_MAX_INPUTS][LP_MAX_RANK]; /* of each input over term's shape, in elements; 0 where broadcast;
                                                  set by lp_plan_broadcast */
   int64_t extent[LP_MAX_EXTENTS];             /* the loss's own sizes: N, C, T ... in an order its file states */
-  size_t scratch;                             /* doubles that run, scale and regimes_of need */
+  size_t scratch;                             /* doubles that run and regimes_of need */
   lp_outcome outcome;                         /* layout of the outputs: names, shapes, no data */
 } lp_plan;
 
@@ -51,7 +51,6 @@ double *lp_outcome_grad(const lp_outcome *outcome, int input);
 
 /* Runs the hooks of the case's loss. */
 void lp_reference_run(lp_outcome *outcome, const lp_plan *plan, double *scratch);
-void lp_reference_scale(lp_outcome *scale, const lp_plan *plan, double *scratch);
 uint64_t lp_reference_regimes(const lp_plan *plan, double *scratch);
 
 #endif

@@ -1,7 +1,6 @@
 /* The driver of pointwise losses.
  *
- * Run and scale are one computation with two kernels: a scale takes absolute values of what is multiplied and adds
- * where a gradient subtracts. A case is worked through in chunks in double precision; when a chunk turns out to hold a
+ * A case is worked through in chunks in double precision; when a chunk turns out to hold a
  * number that is finite, not zero, and so large or small that a kernel might overflow or underflow, the whole case is
  * done again in big arithmetic. */
 #include "reference/pointwise.h"
@@ -17,7 +16,6 @@ typedef struct task {
   const lp_plan *plan;
   const lp_pointwise *loss;
   lp_outcome *outcome;
-  bool scales; /* scales are wanted, not the outputs themselves */
 } task;
 
 /* Buffers of one chunk, and the sums of gradients of broadcast inputs. */
@@ -48,16 +46,6 @@ size_t lp_pointwise_scratch(const lp_plan *plan) {
     if (wants_sums(plan, k)) total += BIG_SIZE * (size_t)plan->c->inputs[k].numel;
   }
   return total;
-}
-
-double lp_underflow_floor(const lp_case *c) {
-  double floor = 0.0;
-  for (int k = 0; k < c->loss->n_inputs; k++) {
-    const lp_dtype dtype = c->inputs[k].dtype;
-    if (!c->has_input[k] || !lp_dtype_is_floating(dtype)) continue;
-    floor = fmax(floor, lp_dtype_smallest_subnormal(dtype) / lp_dtype_unit_roundoff(dtype));
-  }
-  return floor;
 }
 
 static double *take(double **scratch, int64_t n, double fill, int64_t n_filled) {
@@ -286,34 +274,24 @@ static double count(const lp_plan *plan) {
   }
 }
 
-/* The sum of the weights, or of their absolute values, which only a scale asks for. */
-static lp_pair sum_weights(workspace *w, const lp_tensor *weight, bool absolute) {
+static lp_pair sum_weights(workspace *w, const lp_tensor *weight) {
   lane_sum sum = {{0.0}, {0.0}};
   for (int64_t start = 0; start < weight->numel; start += LP_CHUNK) {
     const int n = weight->numel - start < LP_CHUNK ? (int)(weight->numel - start) : LP_CHUNK;
     for (int i = 0; i < n; i++) w->gated[i] = element(weight, start + i);
-    for (int i = 0; i < n && absolute; i++) w->gated[i] = fabs(w->gated[i]);
     add_to_lanes(&sum, w->gated, w->zeros, n);
   }
   return total_of(&sum);
 }
 
-/* What the sum is divided by. Its own relative error grows by sum|w| / |W|; in a scale 1/W stands with that factor
- * more. */
+/* What the sum is divided by. */
 static lp_pair denominator(workspace *w, const task *t) {
   if (!weighted_mean(t)) return (lp_pair){count(t->plan), 0.0};
-  const lp_tensor *weight = &t->plan->c->inputs[t->loss->weight];
-  const lp_pair sum = sum_weights(w, weight, false);
-  if (!t->scales) return sum;
-  const double size = fabs(sum.high);
-  return (lp_pair){size / (1.0 + sum_weights(w, weight, true).high / size), 0.0};
+  return sum_weights(w, &t->plan->c->inputs[t->loss->weight]);
 }
 
 /* The upstream gradient of a reduced loss, 1 otherwise. */
-static double upstream(const task *t) {
-  const double g = reduced(t->plan) ? lp_plan_upstream(t->plan, 0) : 1.0;
-  return t->scales ? fabs(g) : g;
-}
+static double upstream(const task *t) { return reduced(t->plan) ? lp_plan_upstream(t->plan, 0) : 1.0; }
 
 /* ---- In double precision ---- */
 
@@ -324,11 +302,8 @@ typedef struct factors {
 
 static factors shared_factors(const workspace *w, const task *t, int64_t start) {
   const lp_case *c = t->plan->c;
-  const factors own = {w->upstream, w->upstream_low};
-  if (reduced(t->plan) || !c->has_grad_output) return own;
-  if (!t->scales) return (factors){c->grad_output.f64 + start, w->zeros};
-  for (int i = 0; i < w->run.n; i++) w->upstream[i] = fabs(c->grad_output.f64[start + i]);
-  return own;
+  if (reduced(t->plan) || !c->has_grad_output) return (factors){w->upstream, w->upstream_low};
+  return (factors){c->grad_output.f64 + start, w->zeros};
 }
 
 LP_MULTIVERSION static factors pass_gate(workspace *w, factors f) {
@@ -396,7 +371,6 @@ static void finish_weight_literally(double *out, int64_t n, double coefficient, 
 }
 
 static void finish_gradients(const workspace *w, const task *t, lp_pair coefficient, lp_pair mean, lp_pair below) {
-  const double sign = t->scales ? 1.0 : -1.0;
   for (int k = 0; k < t->plan->c->loss->n_inputs; k++) {
     double *const out = lp_outcome_grad(t->outcome, k);
     const int64_t n = t->plan->c->inputs[k].numel;
@@ -405,7 +379,7 @@ static void finish_gradients(const workspace *w, const task *t, lp_pair coeffici
     }
     if (out == NULL || !weighted_mean(t) || k != t->loss->weight) continue;
     if (isfinite(coefficient.high) && isfinite(mean.high)) {
-      finish_weight(out, n, coefficient, (lp_pair){sign * mean.high, sign * mean.low});
+      finish_weight(out, n, coefficient, lp_pair_negative(mean));
     } else {
       finish_weight_literally(out, n, coefficient.high, upstream(t), mean.high / below.high);
     }
@@ -426,16 +400,12 @@ static bool wild_from_the_start(const task *t, lp_pair coefficient) {
          is_wild(coefficient.high, TAME_COEFFICIENT_LOW, TAME_COEFFICIENT_HIGH);
 }
 
-static void evaluate(workspace *w, const task *t, int64_t start) {
-  read_chunk(w, t->plan, start);
-  (t->scales ? t->loss->scales : t->loss->terms)(&w->run);
-}
-
 /* The mean again, of values that are each a number where their sum overflowed: with a shift. */
 static lp_pair shifted_mean(workspace *w, const task *t, lp_pair below) {
   lane_sum total = {{0.0}, {0.0}};
   for (int64_t start = 0; start < t->plan->term.numel; start += LP_CHUNK) {
-    evaluate(w, t, start);
+    read_chunk(w, t->plan, start);
+    t->loss->terms(&w->run);
     for (int i = 0; i < w->run.n; i++) {
       w->run.value[i] *= 0x1p-64;
       w->run.value_low[i] *= 0x1p-64;
@@ -461,7 +431,7 @@ static bool run_in_double(workspace *w, const task *t) {
   for (int64_t start = 0; start < plan->term.numel; start += LP_CHUNK) {
     read_chunk(w, plan, start);
     if (can_go_big && chunk_is_wild(w, plan, t->loss, start)) return false;
-    (t->scales ? t->loss->scales : t->loss->terms)(&w->run);
+    t->loss->terms(&w->run);
     add_values(&total, out, w, t, start);
     add_gradients(w, t, start, coefficient);
   }
@@ -481,24 +451,14 @@ typedef struct big_sums {
 static lp_big big_denominator(const task *t) {
   if (!weighted_mean(t)) return lp_big_of(count(t->plan));
   const lp_tensor *weight = &t->plan->c->inputs[t->loss->weight];
-  lp_big sum = lp_big_of(0.0), size = lp_big_of(0.0);
-  for (int64_t i = 0; i < weight->numel; i++) {
-    const lp_big x = lp_big_of(element(weight, i));
-    sum = lp_big_add(sum, x);
-    size = lp_big_add(size, lp_big_abs(x));
-  }
-  if (!t->scales) return sum;
-  const lp_big condition = lp_big_add(lp_big_of(1.0), lp_big_divide(size, lp_big_abs(sum)));
-  return lp_big_divide(lp_big_abs(sum), condition);
+  lp_big sum = lp_big_of(0.0);
+  for (int64_t i = 0; i < weight->numel; i++) sum = lp_big_add(sum, lp_big_of(element(weight, i)));
+  return sum;
 }
 
 static lp_big_term big_term(const workspace *w, const task *t, int i) {
   lp_big_term term = {.shut = false};
   t->loss->big(&term, &w->run, i);
-  if (t->scales) {
-    term.value = term.value_scale;
-    memcpy(term.slope, term.slope_scale, sizeof term.slope);
-  }
   return term;
 }
 
@@ -506,16 +466,14 @@ static lp_big big_factor(const task *t, const lp_big_term *term, int k, int64_t 
   if (factor_comes_later(t, k, coefficient.high)) return lp_big_of(1.0);
   if (term->shut) return lp_big_of(0.0);
   if (reduced(t->plan)) return coefficient;
-  const double g = lp_plan_upstream(t->plan, position);
-  return lp_big_of(t->scales ? fabs(g) : g);
+  return lp_big_of(lp_plan_upstream(t->plan, position));
 }
 
 /* (sum - S/W) g/W as (sum W - S) (g/W)/W, which cancels exactly when there is one weight. */
 static lp_big big_weight_gradient(lp_big sum, const big_sums *s, const task *t) {
   if (lp_big_is_finite(s->coefficient) && lp_big_is_finite(s->mean)) {
     const lp_big own = lp_big_multiply(sum, s->below);
-    const lp_big rest = t->scales ? lp_big_add(own, s->total) : lp_big_subtract(own, s->total);
-    return lp_big_multiply(lp_big_divide(rest, s->below), s->coefficient);
+    return lp_big_multiply(lp_big_divide(lp_big_subtract(own, s->total), s->below), s->coefficient);
   }
   const lp_big own = lp_big_is_finite(s->coefficient) ? lp_big_multiply(s->coefficient, sum) : sum;
   const lp_big part = lp_big_divide(s->mean, s->below);
@@ -589,7 +547,7 @@ static void run_big(workspace *w, const task *t) {
   finish_big_gradients(w, t, &s);
 }
 
-/* ---- The three entrances ---- */
+/* ---- The two entrances ---- */
 
 static void run(const task *t, double *scratch) {
   workspace w;
@@ -600,15 +558,7 @@ static void run(const task *t, double *scratch) {
 }
 
 void lp_pointwise_run(lp_outcome *outcome, const lp_plan *plan, const lp_pointwise *loss, double *scratch) {
-  run(&(task){plan, loss, outcome, false}, scratch);
-}
-
-void lp_pointwise_scale(lp_outcome *scale, const lp_plan *plan, const lp_pointwise *loss, double *scratch) {
-  run(&(task){plan, loss, scale, true}, scratch);
-  for (int o = 0; o < scale->n_outputs; o++) {
-    const lp_tensor *out = &scale->outputs[o].tensor;
-    for (int64_t i = 0; i < out->numel; i++) out->f64[i] = out->f64[i] < DBL_MAX ? out->f64[i] : DBL_MAX;
-  }
+  run(&(task){plan, loss, outcome}, scratch);
 }
 
 uint64_t lp_pointwise_regimes(const lp_plan *plan, const lp_pointwise *loss, double *scratch) {

@@ -29,19 +29,19 @@ typedef struct lp_run {
   int n;
   const double *x[LP_MAX_INPUTS];         /* x[k][i], contiguous; NULL for an input that the case leaves out */
   const int64_t *integers[LP_MAX_INPUTS]; /* the same numbers where input k has an integer dtype, otherwise NULL */
-  double *value;                          /* v[i] (or its scale) */
+  double *value;                          /* v[i] */
   double *value_low;
-  double *slope[LP_MAX_INPUTS]; /* dv[i]/dx_k (or its scale); a buffer for every differentiable input of the loss,
+  double *slope[LP_MAX_INPUTS]; /* dv[i]/dx_k; a buffer for every differentiable input of the loss,
                                    whether its gradient is wanted or not; NULL for the others */
   double *slope_low[LP_MAX_INPUTS];
   double *gate; /* of a gated loss: 1 where the upstream gradient passes, 0 where it is replaced by 0 before it meets
                    the slope (so that 0, not NaN, comes out of an infinite one) */
 } lp_run;
 
-/* One position in big arithmetic, with the scale of everything. */
+/* One position in big arithmetic. */
 typedef struct lp_big_term {
-  lp_big value, value_scale;
-  lp_big slope[LP_MAX_INPUTS], slope_scale[LP_MAX_INPUTS];
+  lp_big value;
+  lp_big slope[LP_MAX_INPUTS];
   bool shut;                /* the gate is 0 */
   bool idle[LP_MAX_INPUTS]; /* PyTorch lets a zero upstream gradient through as 0 although the slope is NaN */
   bool torn[LP_MAX_INPUTS]; /* PyTorch adds this slope up from parts that differ in sign or vanish, each times the
@@ -49,33 +49,28 @@ typedef struct lp_big_term {
 } lp_big_term;
 
 typedef struct lp_pointwise {
-  void (*terms)(const lp_run *run);       /* values and slopes: a straight loop that the compiler can vectorize */
-  void (*scales)(const lp_run *run);      /* scale of each value and slope, see loss.h; and the gate of a gated loss */
+  void (*terms)(const lp_run *run);       /* values and slopes, and the gate of a gated loss: a straight loop that the
+                                             compiler can vectorize */
   uint64_t (*regimes)(const lp_run *run); /* regimes entered by these positions; only c, params, n, x and integers
                                              are set */
   uint64_t regime_empty;                  /* bit of the regime "empty", set when there are no positions */
 
   /* All below may be left out. */
 
-  /* Position i of the run in arithmetic without overflow or underflow: takes the place of terms and scales in a case
-   * that holds a finite nonzero number outside 2^-200 .. 2^312, so that these need not care for the range. */
+  /* Position i of the run in arithmetic without overflow or underflow: takes the place of terms in a case that holds a
+   * finite nonzero number outside 2^-200 .. 2^312, so that terms need not care for the range. */
   void (*big)(lp_big_term *term, const lp_run *run, int i);
   bool (*wild)(const lp_run *run); /* must these positions be done in big although all numbers are tame (the argument
                                       of an exp, an infinity)? With this hook, infinite and NaN upstream gradients go
                                       to big too, for the sake of `torn` */
   int weight;                      /* the input whose sum mean divides by, when the case has it; 0: none */
-  bool gated;                      /* terms and scales write run->gate */
+  bool gated;                      /* terms writes run->gate */
 } lp_pointwise;
 
-/* eta/u of the case's coarsest floating input: v rounds with an error of at most u (|v| + this), also where it is
- * subnormal. Belongs into a scale where something large multiplies what may have underflowed. */
-double lp_underflow_floor(const lp_case *c);
-
-/* Scratch, in doubles, that the three functions below need. */
+/* Scratch, in doubles, that the two functions below need. */
 size_t lp_pointwise_scratch(const lp_plan *plan);
 
 void lp_pointwise_run(lp_outcome *outcome, const lp_plan *plan, const lp_pointwise *loss, double *scratch);
-void lp_pointwise_scale(lp_outcome *scale, const lp_plan *plan, const lp_pointwise *loss, double *scratch);
 uint64_t lp_pointwise_regimes(const lp_plan *plan, const lp_pointwise *loss, double *scratch);
 
 #endif

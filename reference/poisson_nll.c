@@ -8,8 +8,6 @@
  * is added.
  * Stable form: as it stands, with exp, log, products and sums carried as pairs (vecmath.h); log(2 pi t)/2 is
  * log(t)/2 + log(2 pi)/2, so that one log does. Positions with |x| >= 700 (log_input) are done in big arithmetic.
- * Rounded intermediates of the scale: E = exp(x) and its argument; s = x + eps, eps itself, L = log s; t x or t L; in
- * Stirling's term log t and its argument, t log t, t log t - t, 2 pi t and its log; in the gradients also t/s, 1/(2t).
  * Regimes: log-input, rate-input, stirling (full and t > 1), stirling-masked (full and t <= 1), exp-overflow,
  * exp-underflow, target-zero, target-negative, rate-zero (x + eps = 0), rate-negative (x + eps < 0), non-finite, empty.
  * Kinks: none; the value jumps at t = 1 with full. The term is masked there, value and gradient.
@@ -209,32 +207,26 @@ static position literal(double x, double t, const double *params) {
 
 /* What the value and slopes of one position are made of, in big arithmetic. */
 typedef struct ingredients {
-  lp_big t, rate;       /* rate: exp(x) or x */
-  lp_big log_rate;      /* x or log(x + eps) */
-  lp_big ratio, excess; /* t/(x + eps) and eps/(x + eps), 0 with log_input */
+  lp_big t, rate;  /* rate: exp(x) or x */
+  lp_big log_rate; /* x or log(x + eps) */
+  lp_big ratio;    /* t/(x + eps), 0 with log_input */
   lp_big log_t;
   bool log_input, counts; /* counts: Stirling's term is added */
 } ingredients;
 
 static lp_big sum3(lp_big a, lp_big b, lp_big c) { return lp_big_add(lp_big_add(a, b), c); }
 
-/* |a| (b + |c|). */
-static lp_big weigh(lp_big a, double b, lp_big c) {
-  return lp_big_multiply(lp_big_abs(a), lp_big_add(lp_big_of(b), lp_big_abs(c)));
-}
-
 static ingredients collect(const lp_run *run, double x, double t) {
   const lp_big zero = lp_big_of(0.0), big_x = lp_big_of(x), big_t = lp_big_of(t);
-  ingredients of = {big_t, big_x, big_x, zero, zero, zero, is_log(run), is_full(run) && t > 1.0};
+  ingredients of = {big_t, big_x, big_x, zero, zero, is_log(run), is_full(run) && t > 1.0};
   if (of.counts) of.log_t = lp_big_of_pair(lp_big_log(big_t));
   if (of.log_input) {
     of.rate = lp_big_exp(lp_whole(x));
     return of;
   }
-  const lp_big eps = lp_big_of(run->params[EPS]), s = lp_big_add(big_x, eps);
+  const lp_big s = lp_big_add(big_x, lp_big_of(run->params[EPS]));
   of.log_rate = s.high > 0.0 ? lp_big_of_pair(lp_big_log(s)) : lp_big_of((double)NAN);
   of.ratio = lp_big_divide(big_t, s);
-  of.excess = lp_big_divide(eps, s);
   return of;
 }
 
@@ -253,37 +245,10 @@ static void big_values(lp_big_term *term, const ingredients *of) {
   term->slope[TARGET] = sum3(term->slope[TARGET], of->log_t, lp_big_divide(lp_big_of(0.5), of->t));
 }
 
-/* scale(v) = |v| + E (1 + |x|) + |t x|  or  |v| + |t| (1 + |eps/s|) + 2 |t L|;
- * scale(dv/dx) = | | + E (1 + |x|) + |t|  or  | | + |t/s| (2 + |eps/s|);
- * scale(dv/dt) = | | + |x|  or  | | + |L| + 1 + |eps/s|. */
-static void big_scales(lp_big_term *term, const ingredients *of) {
-  const lp_big product = lp_big_abs(lp_big_multiply(of->t, of->log_rate));
-  const lp_big rate = weigh(of->rate, 1.0, of->log_rate), log_rate = lp_big_abs(of->log_rate);
-  const lp_big value =
-      of->log_input ? lp_big_add(rate, product) : sum3(weigh(of->t, 1.0, of->excess), product, product);
-  const lp_big slope = of->log_input ? lp_big_add(rate, lp_big_abs(of->t)) : weigh(of->ratio, 2.0, of->excess);
-  const lp_big more = of->log_input ? lp_big_of(0.0) : weigh(lp_big_of(1.0), 1.0, of->excess);
-  term->value_scale = lp_big_add(lp_big_abs(term->value), value);
-  term->slope_scale[INPUT] = lp_big_add(lp_big_abs(term->slope[INPUT]), slope);
-  term->slope_scale[TARGET] = sum3(lp_big_abs(term->slope[TARGET]), log_rate, more);
-}
-
-/* Stirling's term adds t + 2 |t log t| + |t log t - t| + 1/2 + |log(2 pi t)| to scale(v), where the sum of the first
- * three is at most t (2 + 3 log t); and log t + 3 + 1/t to scale(dv/dt). */
-static void add_stirling_scales(lp_big_term *term, const ingredients *of) {
-  const lp_big three = lp_big_of(3.0), last = last_stirling_term(of);
-  const lp_big rest = sum3(lp_big_of(0.5), last, last);
-  term->value_scale = sum3(term->value_scale, weigh(of->t, 2.0, lp_big_multiply(three, of->log_t)), rest);
-  term->slope_scale[TARGET] = sum3(term->slope_scale[TARGET], of->log_t, three);
-  term->slope_scale[TARGET] = lp_big_add(term->slope_scale[TARGET], lp_big_divide(lp_big_of(1.0), of->t));
-}
-
 static void write_literal(lp_big_term *term, position p) {
   term->value = lp_big_of(p.value.high);
   term->slope[INPUT] = lp_big_of(p.slope_x.high);
   term->slope[TARGET] = lp_big_of(p.slope_t.high);
-  term->value_scale = lp_big_abs(term->value);
-  for (int k = 0; k < N_INPUTS; k++) term->slope_scale[k] = lp_big_abs(term->slope[k]);
 }
 
 /* The parts are E and -t, or 1 and -t/s; and with Stirling's term log t, 1, -1 and 1/(2t). */
@@ -305,17 +270,6 @@ static void big(lp_big_term *term, const lp_run *run, int i) {
   }
   const ingredients of = collect(run, x, t);
   big_values(term, &of);
-  big_scales(term, &of);
-  if (of.counts) add_stirling_scales(term, &of);
-}
-
-static void scales(const lp_run *run) {
-  for (int i = 0; i < run->n; i++) {
-    lp_big_term term;
-    big(&term, run, i);
-    run->value[i] = lp_big_get(term.value_scale);
-    for (int k = 0; k < N_INPUTS; k++) run->slope[k][i] = lp_big_get(term.slope_scale[k]);
-  }
 }
 
 /* ---- Regimes ---- */
@@ -351,7 +305,6 @@ static uint64_t regimes_of_run(const lp_run *run) {
 
 static const lp_pointwise kernel = {
     .terms = terms,
-    .scales = scales,
     .regimes = regimes_of_run,
     .regime_empty = UINT64_C(1) << EMPTY,
     .big = big,
@@ -360,10 +313,6 @@ static const lp_pointwise kernel = {
 
 static void run_case(lp_outcome *outcome, const lp_plan *p, double *scratch) {
   lp_pointwise_run(outcome, p, &kernel, scratch);
-}
-
-static void scale_case(lp_outcome *scale, const lp_plan *p, double *scratch) {
-  lp_pointwise_scale(scale, p, &kernel, scratch);
 }
 
 static uint64_t regimes_of_case(const lp_plan *p, double *scratch) { return lp_pointwise_regimes(p, &kernel, scratch); }
@@ -481,7 +430,6 @@ const lp_loss lp_loss_poisson_nll = {
     .n_value_classes = LP_VALUES_COMMON_COUNT,
     .plan = plan,
     .run = run_case,
-    .scale = scale_case,
     .regimes_of = regimes_of_case,
     .draw = draw,
 };

@@ -89,21 +89,9 @@ static void integer_terms(const lp_run *run, int64_t (*term)(lp_dtype dtype, int
   }
 }
 
-static void integer_scales(const lp_run *run, int64_t (*term)(lp_dtype dtype, int64_t d)) {
-  integer_terms(run, term);
-  for (int i = 0; i < run->n; i++) {
-    run->value[i] = fabs(run->value[i]);
-    if (run->slope[WEIGHT] != NULL) run->slope[WEIGHT][i] = fabs(run->slope[WEIGHT][i]);
-  }
-}
-
 void lp_integer_absolute(const lp_run *run) { integer_terms(run, absolute); }
 
 void lp_integer_square(const lp_run *run) { integer_terms(run, square); }
-
-void lp_integer_absolute_scales(const lp_run *run) { integer_scales(run, absolute); }
-
-void lp_integer_square_scales(const lp_run *run) { integer_scales(run, square); }
 
 void lp_integer_wrap_sum(lp_outcome *outcome, const lp_plan *plan) {
   const lp_case *c = plan->c;

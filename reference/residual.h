@@ -26,8 +26,6 @@ bool lp_residual_is_integer(const lp_plan *plan);
  * square, and the product with an integer weight wrap around in the dtype to which PyTorch promotes. */
 void lp_integer_absolute(const lp_run *run);
 void lp_integer_square(const lp_run *run);
-void lp_integer_absolute_scales(const lp_run *run);
-void lp_integer_square_scales(const lp_run *run);
 
 /* PyTorch sums integers in int64: wraps a sum of which no summand is floating. */
 void lp_integer_wrap_sum(lp_outcome *outcome, const lp_plan *plan);

@@ -1,8 +1,6 @@
 /* What the losses of whole rows share, see rows.h. */
 #include "reference/rows.h"
 
-#include <float.h>
-
 enum { SHAPE_TEXT = 96 };
 
 bool lp_rows_all_finite(const double *x, int64_t n) {
@@ -210,41 +208,6 @@ void lp_rows_finish(const lp_row_total *total) {
   }
   const lp_pair moderate = {total->sum.high, total->sum.low};
   *total->loss = lp_big_get(lp_big_divide(lp_big_add(lp_big_of_pair(moderate), total->big), lp_big_of(divisor)));
-}
-
-lp_row_scale lp_rows_scale(const lp_outcome *scale, const lp_plan *plan) {
-  return (lp_row_scale){.scale = lp_outcome_loss(scale), .reduction = plan->c->reduction, .count = plan->term.numel};
-}
-
-double lp_rows_scale_of(double out, double terms) {
-  const double scale = fabs(out) + terms;
-  return isfinite(scale) ? scale : DBL_MAX;
-}
-
-void lp_rows_put_scale(lp_row_scale *total, int64_t row, double value, double terms) {
-  if (total->reduction == LP_REDUCTION_NONE) {
-    total->scale[row] = lp_rows_scale_of(total->scale[row], terms);
-  } else {
-    total->sum += fabs(value) + terms;
-  }
-}
-
-void lp_rows_finish_scale(const lp_row_scale *total) {
-  if (total->reduction == LP_REDUCTION_NONE) return;
-  const double out = *total->scale; /* the sum of the rows is an intermediate too: twice */
-  const double divisor = total->reduction == LP_REDUCTION_MEAN ? (double)total->count : 1.0;
-  *total->scale = lp_rows_scale_of(2.0 * out, total->count > 0 ? total->sum / divisor : 0.0);
-}
-
-void lp_rows_start_scales(const lp_outcome *outcome, const lp_plan *plan) {
-  for (int i = 0; i < plan->c->loss->n_inputs; i++) {
-    double *grad = lp_outcome_grad(outcome, i);
-    for (int64_t j = 0; grad && j < plan->c->inputs[i].numel; j++) grad[j] = lp_rows_scale_of(grad[j], 0.0);
-  }
-}
-
-void lp_rows_add_scale(double *grad, int64_t index, double terms) {
-  if (grad) grad[index] = lp_rows_scale_of(grad[index], terms);
 }
 
 bool lp_rows_near(const lp_plan *plan, double switch_, double scale) {

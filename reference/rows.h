@@ -126,30 +126,7 @@ void lp_rows_put(lp_row_total *total, int64_t row, lp_pair value);
 void lp_rows_put_big(lp_row_total *total, int64_t row, lp_big value);
 void lp_rows_finish(const lp_row_total *total);
 
-/* Scales, |out| + what the rounded intermediates add. The buffers hold the outputs themselves when it begins. Of row i:
- * sum over v_j of |d row / d v_j| |v_j|, and |value of the row|, a summand. What overflows becomes the largest number.
- */
-typedef struct lp_row_scale {
-  double *scale;
-  lp_reduction reduction;
-  int64_t count;
-  double sum;
-} lp_row_scale;
-
-lp_row_scale lp_rows_scale(const lp_outcome *scale, const lp_plan *plan);
-void lp_rows_put_scale(lp_row_scale *total, int64_t row, double value, double terms);
-void lp_rows_finish_scale(const lp_row_scale *total);
-
-/* |out| + terms, or the largest finite number when that is infinite or NaN. */
-double lp_rows_scale_of(double out, double terms);
-
-/* The gradients' scales begin as |gradient|. */
-void lp_rows_start_scales(const lp_outcome *outcome, const lp_plan *plan);
-
-/* Adds terms to the scale of an element, when its gradient is wanted. */
-void lp_rows_add_scale(double *grad, int64_t index, double terms);
-
-/* |switch_| is not 0 but within 8 u of the scale of the switch, u being that of the plan's outputs. */
+/* |switch_| is not 0 but at most 8 u times the scale of the switch, u being that of the plan's outputs. */
 bool lp_rows_near(const lp_plan *plan, double switch_, double scale);
 
 /* The sum of n terms by error-free transformations (destroys them): its sign is that of the true sum, and it is 0 only

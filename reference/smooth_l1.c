@@ -4,7 +4,6 @@
  *   v = d^2 / (2 beta) where |d| < beta,  |d| - beta/2 elsewhere.  beta = 0: l1, v = |d|.
  * Gradients: d/beta where |d| < beta, sign(d) elsewhere, to the input; the negative to the target.
  * Stable form: d is kept with its rounding error; 1/beta is a pair, so that d^2 / (2 beta) takes no division.
- * Rounded intermediates of the scale: d; d^2; in the linear branch |d| and beta/2.
  * Regimes: quadratic (|d| < beta), linear (|d| > beta), kink (|d| = beta > 0), near-kink (the rounded d may fall on the
  * other side of beta), tie (d = 0), l1 (beta = 0), non-finite (an infinite or NaN number), empty.
  * Kinks: at |d| = beta value and gradient are continuous; the branches agree. With beta = 0 the gradient at d = 0 is 0.
@@ -124,37 +123,17 @@ static void terms(const lp_run *run) {
   (beta == 0.0 ? l1_terms : is_power_of_two(beta) ? exact_terms : smooth_terms)(run);
 }
 
-/* Quadratic: |v| + |dv/dd||d| + |dv/d(d^2)||d^2| = 4 |v|, and the slope counts itself and d. Linear: |v| + |d| + |d| +
- * beta/2. l1: |v| + |d|. */
-static void scales(const lp_run *run) {
-  const double beta = run->params[BETA];
-  for (int i = 0; i < run->n; i++) {
-    const double size = fabs(run->x[INPUT][i] - run->x[TARGET][i]);
-    const bool inside = size < beta;
-    const double linear = beta > 0.0 ? 3.0 * size + beta : 2.0 * size;
-    run->value[i] = inside ? 2.0 * size * (size / beta) : linear;
-    run->slope[INPUT][i] = inside ? 2.0 * (size / beta) : 1.0;
-    run->slope[TARGET][i] = run->slope[INPUT][i];
-  }
-}
-
 static void big_linear(lp_big_term *term, lp_big d, lp_big size, lp_big half) {
-  const lp_big two = lp_big_of(2.0);
   term->value = lp_big_subtract(size, half);
-  term->value_scale =
-      lp_big_add(lp_big_multiply(lp_big_of(half.high > 0.0 ? 3.0 : 2.0), size), lp_big_multiply(two, half));
   term->slope[INPUT] = lp_big_of(sign(d.high));
-  term->slope_scale[INPUT] = lp_big_of(1.0);
 }
 
 /* With an infinite beta PyTorch's d d may overflow, to inf/inf. */
 static void big_quadratic(lp_big_term *term, lp_big d, lp_big beta) {
-  const lp_big ratio = lp_big_divide(d, beta), two = lp_big_of(2.0), product = lp_big_multiply(ratio, d);
+  const lp_big ratio = lp_big_divide(d, beta), product = lp_big_multiply(ratio, d);
   const double literal = 0.5 * lp_big_get(d) * lp_big_get(d) / beta.high;
   term->value = lp_big_is_finite(beta) ? lp_big_multiply(lp_big_of(0.5), product) : lp_big_of(literal);
-  term->value_scale = lp_big_multiply(two, product);
   term->slope[INPUT] = ratio;
-  term->slope_scale[INPUT] = lp_big_multiply(two, lp_big_abs(ratio));
 }
 
 /* A NaN residual is on neither side: PyTorch's value is then linear, its gradient quadratic; both are NaN. */
@@ -166,7 +145,6 @@ static void big(lp_big_term *term, const lp_run *run, int i) {
     big_quadratic(term, d, beta);
   }
   term->slope[TARGET] = d.high == 0.0 ? lp_residual_big_zero(run, i) : lp_big_negate(term->slope[INPUT]);
-  term->slope_scale[TARGET] = term->slope_scale[INPUT];
 }
 
 /* |d| - beta, exactly but for what is lost far from 0. */
@@ -192,23 +170,18 @@ static uint64_t regimes_of_run(const lp_run *run) {
 
 static const lp_pointwise kernel = {
     .terms = terms,
-    .scales = scales,
     .regimes = regimes_of_run,
     .regime_empty = UINT64_C(1) << EMPTY,
     .big = big,
 };
 
-static const lp_pointwise integer_kernel = {.terms = lp_integer_absolute, .scales = lp_integer_absolute_scales};
+static const lp_pointwise integer_kernel = {.terms = lp_integer_absolute};
 
 static const lp_pointwise *kernel_of(const lp_plan *p) { return lp_residual_is_integer(p) ? &integer_kernel : &kernel; }
 
 static void run_case(lp_outcome *outcome, const lp_plan *p, double *scratch) {
   lp_pointwise_run(outcome, p, kernel_of(p), scratch);
   if (lp_residual_is_integer(p)) lp_integer_wrap_sum(outcome, p);
-}
-
-static void scale_case(lp_outcome *scale, const lp_plan *p, double *scratch) {
-  lp_pointwise_scale(scale, p, kernel_of(p), scratch);
 }
 
 static uint64_t regimes_of_case(const lp_plan *p, double *scratch) { return lp_pointwise_regimes(p, &kernel, scratch); }
@@ -274,7 +247,6 @@ const lp_loss lp_loss_smooth_l1 = {
     .n_value_classes = LP_VALUES_COMMON_COUNT,
     .plan = plan,
     .run = run_case,
-    .scale = scale_case,
     .regimes_of = regimes_of_case,
     .draw = draw,
 };

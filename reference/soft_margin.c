@@ -5,7 +5,6 @@
  * Stable form: with z = -y x, v = max(z, 0) + log1p(exp(-|z|)) and the slope -y times the logistic function of z
  * (special.h). The product is carried exactly, so that its rounding, which exp would magnify by |z|, does not count.
  * Positions with |z| >= 700 are done in big arithmetic: there exp(z) over- or underflows before y exp(z) does.
- * Rounded intermediates of the scale: z; w = exp(z); in the gradient also 1 + w, y w and the quotient.
  * Regimes: right (y x > 0), wrong (y x < 0), undecided (y x = 0), overflow (exp(-y x) overflows), underflow (exp(-y x)
  * rounds to 0), other-target (neither 1 nor -1), non-finite, empty.
  * Kinks: none.
@@ -85,13 +84,11 @@ static void write_literal(lp_big_term *term, double x, double y) {
   const double w = exp(-y * x);
   term->value = lp_big_of(log1p(w));
   term->slope[INPUT] = lp_big_of(-(y * w) / (1.0 + w));
-  term->value_scale = lp_big_abs(term->value);
-  term->slope_scale[INPUT] = lp_big_abs(term->slope[INPUT]);
 }
 
-/* v = log(1 + w), p = w/(1 + w) and p (1 - p), w = exp(z). */
+/* v = log(1 + w) and w/(1 + w), w = exp(z). */
 typedef struct logistic {
-  lp_big value, slope, curvature;
+  lp_big value, slope;
 } logistic;
 
 static logistic logistic_of(lp_big z) {
@@ -102,40 +99,22 @@ static logistic logistic_of(lp_big z) {
   const lp_big u = lp_big_exp((lp_pair){-far, -rest}), sum = lp_big_add(one, u);
   const lp_pair near = {lp_big_get(u), lp_big_get(lp_big_subtract(u, lp_big_of(lp_big_get(u))))};
   const lp_big log = near.high < 0x1p-200 ? u : lp_big_of_pair(lp_pair_log1p(near));
-  const lp_big part = lp_big_divide(u, sum);
-  return (logistic){positive ? lp_big_add(z, log) : log, positive ? lp_big_divide(one, sum) : part,
-                    lp_big_divide(part, sum)};
+  return (logistic){positive ? lp_big_add(z, log) : log, lp_big_divide(positive ? one : u, sum)};
 }
 
-/* scale(v) = |v| + p (|z| + 1), scale(slope) = 3 |slope| + |y| (p (1 - p) (|z| + 1) + eta/u). */
-static void big_values(lp_big_term *term, const lp_case *c, lp_big x, lp_big y) {
-  const lp_big z = lp_big_negate(lp_big_multiply(y, x)), span = lp_big_add(lp_big_abs(z), lp_big_of(1.0));
-  const logistic of = logistic_of(z);
-  const lp_big slope = lp_big_multiply(lp_big_negate(y), of.slope),
-               thrice = lp_big_multiply(lp_big_of(3.0), lp_big_abs(slope));
-  const lp_big sensitivity = lp_big_add(lp_big_multiply(of.curvature, span), lp_big_of(lp_underflow_floor(c)));
+static void big_values(lp_big_term *term, lp_big x, lp_big y) {
+  const logistic of = logistic_of(lp_big_negate(lp_big_multiply(y, x)));
   term->value = of.value;
-  term->slope[INPUT] = slope;
-  term->value_scale = lp_big_add(lp_big_abs(of.value), lp_big_multiply(of.slope, span));
-  term->slope_scale[INPUT] = lp_big_add(thrice, lp_big_multiply(lp_big_abs(y), sensitivity));
+  term->slope[INPUT] = lp_big_multiply(lp_big_negate(y), of.slope);
 }
 
 static void big(lp_big_term *term, const lp_run *run, int i) {
   const double x = run->x[INPUT][i], y = run->x[TARGET][i];
   term->torn[INPUT] = exp(-y * x) == 0.0;
   if (isfinite(x) && isfinite(y)) {
-    big_values(term, run->c, lp_big_of(x), lp_big_of(y));
+    big_values(term, lp_big_of(x), lp_big_of(y));
   } else {
     write_literal(term, x, y);
-  }
-}
-
-static void scales(const lp_run *run) {
-  for (int i = 0; i < run->n; i++) {
-    lp_big_term term;
-    big(&term, run, i);
-    run->value[i] = lp_big_get(term.value_scale);
-    run->slope[INPUT][i] = lp_big_get(term.slope_scale[INPUT]);
   }
 }
 
@@ -156,7 +135,6 @@ static uint64_t regimes_of_run(const lp_run *run) {
 
 static const lp_pointwise kernel = {
     .terms = terms,
-    .scales = scales,
     .regimes = regimes_of_run,
     .regime_empty = UINT64_C(1) << EMPTY,
     .big = big,
@@ -165,10 +143,6 @@ static const lp_pointwise kernel = {
 
 static void run_case(lp_outcome *outcome, const lp_plan *p, double *scratch) {
   lp_pointwise_run(outcome, p, &kernel, scratch);
-}
-
-static void scale_case(lp_outcome *scale, const lp_plan *p, double *scratch) {
-  lp_pointwise_scale(scale, p, &kernel, scratch);
 }
 
 static uint64_t regimes_of_case(const lp_plan *p, double *scratch) { return lp_pointwise_regimes(p, &kernel, scratch); }
@@ -249,7 +223,6 @@ const lp_loss lp_loss_soft_margin = {
     .n_value_classes = LP_VALUES_COMMON_COUNT,
     .plan = plan,
     .run = run_case,
-    .scale = scale_case,
     .regimes_of = regimes_of_case,
     .draw = draw,
 };

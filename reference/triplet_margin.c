@@ -15,10 +15,6 @@
  * moderate range of rows.h, and p outside 1/4 .. 64, go the big way, with |d|_p = m exp(log(mean of (|d_i|/m)^p)/p)
  * n^(1/p) in logarithms of twice the precision: nothing overflows for 1e200 or p = 100 or 1e-6.
  *
- * Rounded intermediates: margin and eps, s_i = x_i - y_i, d_i, |d_i|^p with its exponent p log|d_i|, their sum, the
- * norm with its exponent, margin + near, the loss before max; for slopes |d_i|^(p-1) and |d|^(1-p) with their
- * exponents, the products with the upstream gradient.
- *
  * Regimes: p=2, p=1, p=0, p=inf, p=-inf, p<0, p<1 (0 < p < 1), p>1 (other than 2), p=nan, active, inactive, kink
  * (margin + near = far), near-kink (any switch), swap-anchor, swap-positive, swap-tie, norm-zero, component-zero,
  * extremum-tie, unequal-widths, broadcast, unbatched, 0-d, empty-batch, empty-vector, special, extreme.
@@ -416,9 +412,7 @@ LP_MULTIVERSION static void add_swapped(double *restrict gp, double *restrict gn
   }
 }
 
-static double shifted(const triplet *t, double x) {
-  return t->shift == 0 ? x : ldexp(x, t->shift > 5000 ? 5000 : (int)t->shift);
-}
+static double shifted(const triplet *t, double x) { return ldexp(x, t->shift > 5000 ? 5000 : (int)t->shift); }
 
 /* What component i of a leg adds to the gradient of its first row. */
 static double contribution(const triplet *t, const leg *l, int64_t i) {
@@ -535,7 +529,11 @@ static void run(lp_outcome *outcome, const lp_plan *plan, double *scratch) {
   lp_rows_finish(&total);
 }
 
-/* --- scale --- */
+/* --- regimes --- */
+
+static uint64_t bit(int regime) { return UINT64_C(1) << regime; }
+
+static uint64_t bit_if(bool entered, int regime) { return entered ? bit(regime) : 0; }
 
 static bool general(double p) { return p != 0.0 && p != 1.0 && p != 2.0 && !isinf(p); }
 
@@ -551,7 +549,7 @@ static double unit_slope(const triplet *t, const leg *l, int64_t i) {
   return l->share == 0.0 ? 0.0 : fabs(contribution(t, l, i) / l->share);
 }
 
-/* A norm with its intermediates: s_i and d_i, the powers and their sum, for other p also the exponents. */
+/* The scale of a norm: s_i and d_i, the powers and their sum, for other p also the exponents. */
 static double scale_of_norm(const triplet *t, const leg *l) {
   const double norm = fabs(l->v.norm.high), powers_of = t->p == 0.0 || isinf(t->p) ? 0.0 : 2.0 * norm / fabs(t->p);
   double scale = norm + powers_of + (general(t->p) ? norm * size_of_log(norm) : 0.0);
@@ -562,15 +560,6 @@ static double scale_of_norm(const triplet *t, const leg *l) {
   return scale;
 }
 
-/* A slope with its intermediates, relative to the norm's scale. */
-static double scale_of_slope(const triplet *t, const leg *l, int64_t i, double scale_of_norm_) {
-  const double u = unit_slope(t, l, i), d = fabs(l->v.d[i]), norm = fabs(l->v.norm.high);
-  if (u == 0.0) return 0.0;
-  if (!general(t->p)) return t->p == 2.0 ? u * (2.0 + scale_of_norm_ / norm) + size_of_difference(t, l, i) / norm : u;
-  const double exponents = size_of_log(d) + size_of_log(norm);
-  return u * (3.0 + fabs(t->p - 1.0) * (size_of_difference(t, l, i) / d + scale_of_norm_ / norm + exponents));
-}
-
 /* What the loss of the row adds to its own size, were it active. */
 static double terms_of_row(const triplet *t) {
   double terms = fabs(t->margin) + fabs(t->margin + t->legs[NEAR].v.norm.high);
@@ -578,11 +567,10 @@ static double terms_of_row(const triplet *t) {
   return terms;
 }
 
-/* A row measured for its scale and regimes: as if active, with an upstream gradient of 1. */
+/* A row measured as if active, with an upstream gradient of 1. */
 typedef struct view {
   bool active;
   bool near_hinge;
-  double terms;
 } view;
 
 static view view_row(triplet *t, const lp_row_cursor *at) {
@@ -592,48 +580,9 @@ static view view_row(triplet *t, const lp_row_cursor *at) {
   t->active = true;
   t->gain = (lp_row_gain){1.0, 1.0};
   slope_row(t, at);
-  v.terms = terms_of_row(t);
-  v.near_hinge = lp_rows_near(t->plan, t->value.high, fabs(t->value.high) + v.terms);
+  v.near_hinge = lp_rows_near(t->plan, t->value.high, fabs(t->value.high) + terms_of_row(t));
   return v;
 }
-
-/* Every leg's contributions, with the product with the upstream gradient. */
-static void scale_gradients(const lp_outcome *outcome, const lp_row_cursor *at, const triplet *t, lp_row_gain gain) {
-  const double g = fabs(gain.upstream / gain.count);
-  for (int k = 0; k < t->n_legs; k++) {
-    const leg *l = &t->legs[k];
-    const int64_t x_step = lp_rows_width(&t->plan->c->inputs[l->first]) == 1 ? 0 : 1;
-    const int64_t y_step = lp_rows_width(&t->plan->c->inputs[l->second]) == 1 ? 0 : 1;
-    const double norm_scale = scale_of_norm(t, l);
-    for (int64_t i = 0; i < l->v.n; i++) {
-      const double terms = g * fabs(l->share) * (scale_of_slope(t, l, i, norm_scale) + 2.0 * unit_slope(t, l, i));
-      lp_rows_add_scale(lp_outcome_grad(outcome, l->first), at->offset[l->first] + i * x_step, terms);
-      lp_rows_add_scale(lp_outcome_grad(outcome, l->second), at->offset[l->second] + i * y_step, terms);
-    }
-  }
-}
-
-static void scale(lp_outcome *outcome, const lp_plan *plan, double *scratch) {
-  run(outcome, plan, scratch);
-  lp_rows_start_scales(outcome, plan);
-  lp_row_scale total = lp_rows_scale(outcome, plan);
-  triplet t = triplet_of(plan, &scratch);
-  for (lp_row_cursor at = {0}; at.row < plan->term.numel; lp_rows_next(&at, plan)) {
-    load_row(&t, &at);
-    const lp_row_gain gain = t.gain;
-    const view v = view_row(&t, &at);
-    const bool counts = v.active || v.near_hinge;
-    lp_rows_put_scale(&total, at.row, counts ? t.value.high : 0.0, counts ? v.terms + fabs(t.value.high) : 0.0);
-    if (counts) scale_gradients(outcome, &at, &t, gain);
-  }
-  lp_rows_finish_scale(&total);
-}
-
-/* --- regimes --- */
-
-static uint64_t bit(int regime) { return UINT64_C(1) << regime; }
-
-static uint64_t bit_if(bool entered, int regime) { return entered ? bit(regime) : 0; }
 
 static uint64_t regime_of_power(double p) {
   if (isnan(p)) return bit(P_IS_NAN);
@@ -916,7 +865,6 @@ const lp_loss lp_loss_triplet_margin = {
     .n_bench = 1,
     .plan = plan_rows,
     .run = run,
-    .scale = scale,
     .regimes_of = regimes_of,
     .draw = draw,
 };

@@ -16,7 +16,6 @@ static lp_trial *batch(const char *shape, const double *x, const char *target_sh
 static lp_trial *run_row(const char *classes, const double *x, const int64_t *target) {
   lp_trial *t = batch(classes, x, classes, target);
   ck_assert_int_eq(trial_run(t), LP_OK);
-  check_scales(t);
   return t;
 }
 
@@ -81,7 +80,6 @@ START_TEST(reductions) {
   trial_reduction(t, "mean");
   trial_upstream(t, "", (double[]){-3});
   ck_assert_int_eq(trial_run(t), LP_OK);
-  check_scales(t);
   check_near(trial_loss(t, 0), (first + second) / 2, 1e-15);
   check_near(trial_grad(t, "input", 4), -1.5 * slope, 1e-15);
   trial_free(t);
@@ -98,7 +96,6 @@ START_TEST(gradients_are_derivatives) {
     trial_reduction(t, words[k]);
     if (k == 0) trial_upstream(t, "2", (double[]){0.5, -2});
     ck_assert_int_eq(trial_run(t), LP_OK);
-    check_scales(t);
     check_gradients(t, 1e-5, 1e-8);
     trial_free(t);
   }
@@ -190,7 +187,6 @@ START_TEST(mean_of_huge_rows) {
   lp_trial *t = batch("2 2", x, "2 2", (int64_t[]){0, -1, 0, 0});
   trial_reduction(t, "mean");
   ck_assert_int_eq(trial_run(t), LP_OK);
-  check_scales(t);
   check_near(trial_loss(t, 0), 1.2e308, 1e293);
   trial_free(t);
 }

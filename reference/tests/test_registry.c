@@ -73,7 +73,7 @@ START_TEST(every_row_is_complete) {
     check_texts(l);
     check_sizes(l);
     check_names(l);
-    ck_assert(l->plan && l->run && l->scale && l->regimes_of && l->draw);
+    ck_assert(l->plan && l->run && l->regimes_of && l->draw);
   }
 }
 END_TEST

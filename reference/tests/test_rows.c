@@ -110,14 +110,6 @@ START_TEST(totals) {
 }
 END_TEST
 
-START_TEST(scales_are_finite) {
-  check_same(lp_rows_scale_of(-2, 3), 5);
-  check_same(lp_rows_scale_of(1, INFINITY), DBL_MAX);
-  check_same(lp_rows_scale_of(NAN, 1), DBL_MAX);
-  lp_rows_add_scale(NULL, 0, 1);
-}
-END_TEST
-
 START_TEST(lanes_of_any_number) {
   for (int n = 0; n <= 20; n++) {
     lp_lanes lanes = {{0.0}, {0.0}};
@@ -151,7 +143,6 @@ int main(void) {
                                 inputs_that_take_no_part,
                                 rows_that_do_not_broadcast,
                                 totals,
-                                scales_are_finite,
                                 lanes_of_any_number,
                                 exact_sums,
                                 moderate_numbers};

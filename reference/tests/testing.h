@@ -19,7 +19,7 @@
 typedef struct lp_trial {
   lp_case c;
   lp_plan plan;
-  lp_outcome outcome, scale;
+  lp_outcome outcome;
   uint64_t regimes;
   double *scratch;
   lp_error error;
@@ -40,15 +40,13 @@ void trial_tensor(lp_trial *t, const char *input, lp_dtype dtype, const char *sh
 void trial_upstream(lp_trial *t, const char *shape, const double *values);
 void trial_no_upstream(lp_trial *t);
 
-/* Plans the case and, when it is accepted, runs value, gradients, scale and regimes; may be called again after changes.
+/* Plans the case and, when it is accepted, runs value, gradients and regimes; may be called again after changes.
  * Every output is filled with NaN before the run, so that an element which is not written shows. */
 lp_status trial_run(lp_trial *t);
 
-/* Element i of an output or of its scale. */
+/* Element i of an output. */
 double trial_loss(const lp_trial *t, int64_t i);
 double trial_grad(const lp_trial *t, const char *input, int64_t i);
-double trial_loss_scale(const lp_trial *t, int64_t i);
-double trial_grad_scale(const lp_trial *t, const char *input, int64_t i);
 bool trial_has_grad(const lp_trial *t, const char *input);
 
 /* Did the last run enter the regime of this name? Fails the test when the loss has none of this name. */
@@ -61,11 +59,8 @@ void check_near(double got, double expected, double tolerance);
 void check_same(double got, double expected);
 
 /* Every gradient of the last run agrees with central differences of the loss (upstream weighted), to `tolerance`
- * relative to its scale, with this step. Away from kinks only. */
+ * relative to 1 + its size, with this step. Away from kinks only. */
 void check_gradients(lp_trial *t, double step, double tolerance);
-
-/* Every scale is finite and >= |output| where the output is finite. */
-void check_scales(const lp_trial *t);
 
 /* The last run was refused for this reason with a message that contains `text`. */
 void check_refused(const lp_trial *t, lp_reject reason, const char *text);
