@@ -188,9 +188,7 @@ static lp_x doubt(lp_tape *t, const leg *l) {
   return number;
 }
 
-static lp_kink_state state_of(lp_tape *t, lp_x zero) {
-  return lp_x_is_near(t, zero) ? LP_KINK_BLURRED : LP_KINK_AT;
-}
+static lp_kink_state state_of(lp_tape *t, lp_x zero) { return lp_x_is_near(t, zero) ? LP_KINK_BLURRED : LP_KINK_AT; }
 
 /* The norm is 0: slope 0, or any one in the dual ball of the components that are 0. */
 static lp_x zero_norm(lp_tape *t, const leg *l, double dual, bool replaces) {
