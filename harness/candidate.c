@@ -118,8 +118,9 @@ static double rounded(const lp_exact_number *n, lp_dtype dtype) {
 }
 
 static lp_status exact_answer(lp_outcome *outcome, lp_arena *arena, const lp_case *c, lp_error *error) {
+  const lp_exact_options plain = {.no_kinks = true};
   lp_examination e;
-  LP_TRY(lp_examine_rounded(&e, arena, c, NULL, error));
+  LP_TRY(lp_examine_rounded(&e, arena, c, &plain, error));
   *outcome = e.reference;
   for (int k = 0; e.has_exact && k < outcome->n_outputs; k++) {
     lp_tensor *t = &outcome->outputs[k].tensor;

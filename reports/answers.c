@@ -97,11 +97,12 @@ static void refuse(writer *w, const char *message) {
 }
 
 static void answer_case(writer *w, const lp_case *c) {
+  const lp_exact_options plain = {.no_kinks = true};
   lp_error error = {.message = "out of memory"};
   lp_examination e = {.has_exact = false};
   lp_arena *arena = lp_arena_new(0);
   lp_status status = LP_NO_MEMORY;
-  if (arena) status = w->exact ? lp_examine_rounded(&e, arena, c, NULL, &error) : lp_examine(&e, arena, c, &error);
+  if (arena) status = w->exact ? lp_examine_rounded(&e, arena, c, &plain, &error) : lp_examine(&e, arena, c, &error);
   if (status == LP_OK) {
     write_outcome(w->out, c->loss, &e.reference);
     if (e.has_exact) write_exact(w->out, c->loss, &e.exact);

@@ -227,6 +227,19 @@ void lp_exact_settle_term(lp_exact_run *run, slong precision) {
 
 static uint64_t mix(uint64_t a, uint64_t b) { return (a ^ b) * UINT64_C(0x100000001b3); }
 
+/* Numbers that may be written in a case to find what its kinks do: seconds of work. */
+enum { KINK_WORK_MAX = 20000000 };
+
+/* Every switch has its term written again for each other side. Beyond the ceiling effects stay unknown. */
+static bool kinks_are_wanted(lp_exact_run *run) {
+  const lp_tape *t = &run->tape;
+  if (t->n_switches == 0 || run->options->value_only || run->options->no_kinks) return false;
+  run->kink_work += 2.0 * t->n_switches * t->count;
+  if (run->kink_work <= KINK_WORK_MAX) return true;
+  run->exact->entangled = true;
+  return false;
+}
+
 static lp_status add_term(lp_exact_run *run, lp_error *error) {
   lp_exact *e = run->exact;
   lp_exact_settle_term(run, first_precision(run->options));
@@ -237,7 +250,7 @@ static lp_status add_term(lp_exact_run *run, lp_error *error) {
   e->near_switches += run->tape.near;
   e->entangled = e->entangled || (run->loss->nested && run->tape.near > 1);
   if (run->tape.precision > e->precision) e->precision = run->tape.precision;
-  if (run->tape.n_switches > 0 && !run->options->value_only) LP_TRY(lp_exact_find_kinks(run, error));
+  if (kinks_are_wanted(run)) LP_TRY(lp_exact_find_kinks(run, error));
   return run->tape.failed ? out_of_memory(error) : LP_OK;
 }
 
@@ -265,6 +278,7 @@ static void finish_loss(lp_exact_run *run) {
   const lp_x sum = number_on_tape(t, loss);
   const lp_x by = run->weighted ? number_on_tape(t, &run->weight) : lp_x_constant(t, run->count);
   put(loss, t, lp_x_divide(t, sum, by));
+  run->undecided = run->undecided || t->undecided;
 }
 
 /* The gradient of a weighted mean L = sum / W through W: -g L / W to every weight. */
@@ -277,6 +291,7 @@ static void finish_weights(lp_exact_run *run) {
   const lp_x w = number_on_tape(t, &run->weight), loss = number_on_tape(t, run->exact->outputs[0].numbers);
   const lp_x share = lp_x_negate(t, lp_x_multiply(t, upstream(t, run->plan, 0), lp_x_divide(t, loss, w)));
   for (int64_t i = 0; i < out->layout.numel; i++) accumulate(&out->numbers[i], t, share);
+  run->undecided = run->undecided || t->undecided;
 }
 
 /* Bits of the file's own enumeration to bits of loss->regimes. */
@@ -346,24 +361,36 @@ static lp_status lay_out_outputs(lp_exact *exact, const lp_plan *plan, const lp_
   return ok ? LP_OK : out_of_memory(error);
 }
 
-lp_status lp_exact_evaluate(lp_exact *exact, const lp_plan *plan, const lp_exact_options *options, lp_error *error) {
-  static const lp_exact_options usual = {0};
-  const lp_loss *loss = plan->c->loss;
-  lp_exact_run run = {
-      .exact = exact, .plan = plan, .loss = lp_exact_loss_find(loss->name), .options = options ? options : &usual};
-  if (!run.loss) return lp_fail(error, LP_INTERNAL, "%s has no exact oracle", loss->name);
+static lp_status evaluate_once(lp_exact *exact, const lp_plan *plan, const lp_exact_loss *loss,
+                               const lp_exact_options *options, bool *undecided, lp_error *error) {
+  lp_exact_run run = {.exact = exact, .plan = plan, .loss = loss, .options = options};
   lp_tape_init(&run.tape, plan->c, plan->outcome.outputs[0].tensor.dtype);
   if (run.tape.failed) return out_of_memory(error);
-  run.tape.shift = run.options->shift;
-  run.tape.stand_in = run.options->stand_in;
-  run.tape.stand_in_step = run.options->stand_in_step;
-  run.tape.stand_in_ranks = run.options->stand_in_ranks;
+  run.tape.shift = options->shift;
+  run.tape.stand_in = options->stand_in;
+  run.tape.stand_in_step = options->stand_in_step;
+  run.tape.stand_in_ranks = options->stand_in_ranks;
   init_number(&run.weight);
-  lp_status status = lay_out_outputs(exact, plan, run.loss, error);
-  if (status == LP_OK) status = run.loss->evaluate ? evaluate_whole(&run, error) : evaluate_terms(&run, error);
+  lp_status status = lay_out_outputs(exact, plan, loss, error);
+  if (status == LP_OK) status = loss->evaluate ? evaluate_whole(&run, error) : evaluate_terms(&run, error);
   if (status == LP_OK) finish_regimes(&run);
+  *undecided = run.undecided;
   lp_tape_clear(&run.tape);
   clear_number(&run.weight);
   if (status != LP_OK) lp_exact_clear(exact);
   return status;
+}
+
+/* Terms choose their own precision. Where the quotient of their sum is undecided, as the sum may be 0 or not, all of
+ * them are evaluated at the highest. */
+lp_status lp_exact_evaluate(lp_exact *exact, const lp_plan *plan, const lp_exact_options *options, lp_error *error) {
+  const lp_exact_loss *loss = lp_exact_loss_find(plan->c->loss->name);
+  lp_exact_options o = options ? *options : (lp_exact_options){0};
+  bool undecided = false;
+  if (!loss) return lp_fail(error, LP_INTERNAL, "%s has no exact oracle", plan->c->loss->name);
+  LP_TRY(evaluate_once(exact, plan, loss, &o, &undecided, error));
+  if (!undecided || o.precision >= LP_EXACT_PRECISION_MAX) return LP_OK;
+  lp_exact_clear(exact);
+  o.precision = LP_EXACT_PRECISION_MAX;
+  return evaluate_once(exact, plan, loss, &o, &undecided, error);
 }

@@ -58,7 +58,7 @@ typedef struct lp_exact {
   lp_exact_output alternative;
   lp_kink *kinks;
   int n_kinks;
-  bool entangled;         /* switches of one term that nest are within rounding: their effects do not add up */
+  bool entangled;         /* effects of kinks are not all known: switches nest within rounding, or are too many */
   long near_switches;     /* met whose side rounding may change, whether or not that changes a gradient */
   uint64_t regimes;       /* of loss->regimes, those that the loss's file here decides ... */
   uint64_t regimes_known; /* ... which are these */
@@ -70,6 +70,7 @@ typedef struct lp_exact_options {
   slong precision;       /* the first one tried, LP_EXACT_PRECISION_MIN or more; 0: that */
   const lp_shift *shift; /* displacements of the inputs, or NULL */
   bool value_only;       /* no gradients, no kinks */
+  bool no_kinks;         /* gradients, but not what other sides of switches would make of them */
   long stand_in;         /* infinite inputs, parameters and upstream gradients count as +-2^h; 0: as infinities */
   long stand_in_step;    /* those of different elements as 2^(h + step k), k modulo stand_in_ranks unless that is 0 */
   long stand_in_ranks;

@@ -17,6 +17,8 @@ typedef struct lp_exact_run {
   int64_t term;           /* the one on the tape */
   lp_x value;             /* of that term */
   int groups;             /* of kinks so far */
+  double kink_work;       /* numbers written to find kinks so far */
+  bool undecided;         /* a quotient of sums met a divisor that may be 0 at this precision */
 } lp_exact_run;
 
 /* Writes a term, and unless only values are wanted its gradient, on the tape: at this precision, doubled until every

@@ -260,6 +260,37 @@ START_TEST(half_types) {
 }
 END_TEST
 
+/* 1e30 + 1e-40 - 1e30 over 1 + 1 - 1 - 1: not 0/0, though 128 bits do not see it. */
+START_TEST(a_numerator_that_nearly_cancels_is_no_zero) {
+  lp_trial *t = trial_new("l1");
+  lp_exact e;
+  trial_real(t, "input", "4", (double[]){1e30, 1e-40, 1e30, 0.0});
+  trial_real(t, "target", "4", NULL);
+  trial_real(t, "weight", "4", (double[]){1.0, 1.0, -1.0, -1.0});
+  ask(&e, t);
+  check_class(number_of(&e, t, NULL, 0), LP_PLUS_INFINITY);
+  lp_exact_clear(&e);
+  trial_free(t);
+}
+END_TEST
+
+START_TEST(kinks_are_left_out_when_not_wanted) {
+  const lp_exact_options plain = {.no_kinks = true};
+  lp_trial *t = trial_new("l1");
+  lp_exact e;
+  trial_real(t, "input", "", (double[]){1.0});
+  trial_real(t, "target", "", (double[]){1.0});
+  ask(&e, t);
+  ck_assert_int_eq(e.n_kinks, 1);
+  lp_exact_clear(&e);
+  ck_assert_int_eq(lp_exact_evaluate(&e, &t->plan, &plain, &t->error), LP_OK);
+  ck_assert_int_eq(e.n_kinks, 0);
+  check_double(number_of(&e, t, "input", 0), 0.0);
+  lp_exact_clear(&e);
+  trial_free(t);
+}
+END_TEST
+
 /* A wrong answer is seen from afar: the comparison of this file can fail. */
 START_TEST(planted_fault_is_seen) {
   lp_trial *t = three();
@@ -285,6 +316,8 @@ int main(void) {
                                 classes,
                                 empty,
                                 half_types,
+                                a_numerator_that_nearly_cancels_is_no_zero,
+                                kinks_are_left_out_when_not_wanted,
                                 planted_fault_is_seen};
   const int failed = run_tests("exact l1", tests, sizeof tests / sizeof tests[0]);
   flint_cleanup();

@@ -1,3 +1,5 @@
+#include <stdio.h>
+
 #include "reference/exact/tests/asking.h"
 
 /* One row without a batch axis, reduction none. weight: C numbers or NULL. */
@@ -292,6 +294,26 @@ START_TEST(planted_fault_is_seen) {
 }
 END_TEST
 
+/* All classes at the margin: n (n - 1) numbers would have to be written anew for each. */
+START_TEST(too_many_kinks_are_not_followed) {
+  const int64_t sizes[] = {10, 2000};
+  for (int k = 0; k < 2; k++) {
+    char shape[16];
+    lp_exact e;
+    lp_trial *t = trial_new("multi_margin");
+    snprintf(shape, sizeof shape, "%lld", (long long)sizes[k]);
+    trial_real(t, "input", shape, NULL);
+    trial_index(t, "target", "", (int64_t[]){3});
+    trial_param(t, "margin", 0.0);
+    ask(&e, t);
+    ck_assert_int_eq(e.entangled, k == 1);
+    ck_assert_int_eq(e.n_kinks, k == 1 ? 0 : 9);
+    lp_exact_clear(&e);
+    trial_free(t);
+  }
+}
+END_TEST
+
 int main(void) {
   const TTest *const tests[] = {linear_by_hand,
                                 squared_and_weighted_by_hand,
@@ -306,7 +328,8 @@ int main(void) {
                                 infinite_upstream_of_a_mixed_row,
                                 huge_rows_beside_infinite_ones,
                                 finite_where_pytorch_overflows,
-                                planted_fault_is_seen};
+                                planted_fault_is_seen,
+                                too_many_kinks_are_not_followed};
   const int failed = run_tests("exact multi_margin", tests, sizeof tests / sizeof tests[0]);
   flint_cleanup();
   return failed;
