@@ -95,16 +95,16 @@ END_TEST
 
 START_TEST(grades_follow_the_error) {
   const double u = 0x1p-53;
-  const double errors[] = {0.0, 3 * u, 8 * u, 20 * u};
-  const lp_grade grades[] = {LP_GRADE_A, LP_GRADE_A, LP_GRADE_B, LP_GRADE_F};
-  for (int i = 0; i < 4; i++) {
+  const double errors[] = {0.0, 2 * u, 4 * u, 6 * u, 8 * u, 10 * u}; /* of the gradient 1, whose budget is 8 u */
+  const lp_grade grades[] = {LP_GRADE_A, LP_GRADE_A, LP_GRADE_B, LP_GRADE_B, LP_GRADE_B, LP_GRADE_F};
+  for (int i = 0; i < 6; i++) {
     bench b;
     set_up(&b, three_of("l1"));
-    b.got[1][0] += errors[i] * 2; /* the gradient 1, whose scale is 1 to 2 */
+    b.got[1][0] += errors[i];
     judge(&b);
     const lp_grade grade = of(&b, 0)->grade;
-    ck_assert_msg(grade == grades[i] || (i == 1 && grade == LP_GRADE_B) || (i == 2 && grade == LP_GRADE_F),
-                  "error %d: grade %c", i, lp_grade_letter(grade));
+    ck_assert_msg(grade == grades[i], "error %d: grade %c, ratio %.17g", i, lp_grade_letter(grade),
+                  of(&b, 0)->at.ratio);
     tear_down(&b);
   }
 }
@@ -121,10 +121,10 @@ START_TEST(a_sum_at_running_depth_is_grade_c) {
   set_up(&b, t);
   const lp_exact_number *n = &b.exact.outputs[0].numbers[0];
   ck_assert_int_eq(n->terms, 16);
-  b.got[0][0] += 6 * 8 * 0x1p-53 * 16.0; /* pairwise depth 4, running depth 20 */
+  b.got[0][0] += 12 * 8 * 0x1p-53 * 16.0; /* pairwise depth 4, running depth 20 */
   judge(&b);
   expect(&b, LP_OUTPUT_LOSS, LP_VERDICT_PASS, LP_CAUSE_NONE);
-  ck_assert_int_ge(of(&b, LP_OUTPUT_LOSS)->grade, LP_GRADE_B);
+  ck_assert_int_eq(of(&b, LP_OUTPUT_LOSS)->grade, LP_GRADE_C);
   b.got[0][0] += 60 * 8 * 0x1p-53 * 16.0;
   judge(&b);
   expect(&b, LP_OUTPUT_LOSS, LP_VERDICT_FAIL, LP_CAUSE_VALUE);
