@@ -42,7 +42,7 @@ static int load_and_certify(lp_candidate *candidate, const char *const *paths, i
 static int open_and_certify(const char *description, const char *const *paths, int n_paths, const options *o) {
   lp_error error;
   lp_candidate *candidate;
-  if (lp_candidate_open(&candidate, description, &error) != LP_OK) {
+  if (lp_candidate_open(&candidate, description, NULL, &error) != LP_OK) {
     lp_cli_fail(&error);
     return LP_EXIT_NO_CANDIDATE;
   }

@@ -50,7 +50,7 @@ int lp_verb_eval(int argc, char **argv) {
   if (lp_cli_parse(&command, argc, argv, &path, &n, &exit_code) == LP_CLI_STOP) return exit_code;
   if (!lp_profile_find(&chosen, profile)) return LP_EXIT_USAGE;
   if (chosen != LP_PROFILE_PYTORCH) return lp_cli_complain("--profile: eval answers under profile pytorch");
-  if (with_name && lp_candidate_open(&with, with_name, &error) != LP_OK) {
+  if (with_name && lp_candidate_open(&with, with_name, NULL, &error) != LP_OK) {
     lp_cli_fail(&error);
     return LP_EXIT_NO_CANDIDATE;
   }

@@ -50,7 +50,7 @@ static int run_candidate(const char *description, const char *const *paths, int 
   lp_error error;
   lp_candidate *candidate;
   lp_suite suite = {0};
-  if (lp_candidate_open(&candidate, description, &error) != LP_OK) {
+  if (lp_candidate_open(&candidate, description, NULL, &error) != LP_OK) {
     lp_cli_fail(&error);
     return LP_EXIT_NO_CANDIDATE;
   }

@@ -75,7 +75,7 @@ static double *fixture_loss(scene *s, int i) { return lp_outcome_loss(&s->suite.
 
 static void certify(scene *s, const char *candidate) {
   lp_error error = {0};
-  ck_assert_msg(lp_candidate_open(&s->candidate, candidate, &error) == LP_OK, "%s", error.message);
+  ck_assert_msg(lp_candidate_open(&s->candidate, candidate, NULL, &error) == LP_OK, "%s", error.message);
   ck_assert_int_eq(lp_certify(&s->run, s->candidate, &s->suite, s->errata, &s->options, &error), LP_OK);
 }
 
@@ -273,7 +273,7 @@ END_TEST
 static lp_status certify_status(scene *s, lp_error *error) {
   char description[96];
   snprintf(description, sizeof description, "outcomes:%s", s->answers);
-  ck_assert_int_eq(lp_candidate_open(&s->candidate, description, error), LP_OK);
+  ck_assert_int_eq(lp_candidate_open(&s->candidate, description, NULL, error), LP_OK);
   return lp_certify(&s->run, s->candidate, &s->suite, s->errata, &s->options, error);
 }
 
@@ -310,7 +310,7 @@ START_TEST(a_question_without_its_inputs_is_refused) {
   lp_error error = {0};
   set_up(&s, no_errata);
   s.suite.entries[1].c.has_input[0] = false;
-  ck_assert_int_eq(lp_candidate_open(&s.candidate, "reference", &error), LP_OK);
+  ck_assert_int_eq(lp_candidate_open(&s.candidate, "reference", NULL, &error), LP_OK);
   ck_assert_int_eq(lp_certify(&s.run, s.candidate, &s.suite, s.errata, &s.options, &error), LP_INVALID);
   ck_assert_ptr_nonnull(strstr(error.message, "case t/l1/b: "));
   tear_down(&s);
@@ -338,7 +338,7 @@ START_TEST(the_reference_answers_in_the_dtype_of_the_case) {
   lp_outcome answer;
   set_up(&s, no_errata);
   lp_case *c = &s.suite.entries[0].c;
-  ck_assert_int_eq(lp_candidate_open(&s.candidate, "reference", &error), LP_OK);
+  ck_assert_int_eq(lp_candidate_open(&s.candidate, "reference", NULL, &error), LP_OK);
   c->inputs[0].dtype = c->inputs[1].dtype = LP_FLOAT16;
   ck_assert_int_eq(lp_candidate_answer(s.candidate, &answer, s.suite.arena, c, &error), LP_OK);
   check_same(*lp_outcome_loss(&answer), lp_dtype_round(LP_FLOAT16, 7.0 / 3.0));
@@ -363,9 +363,9 @@ END_TEST
 START_TEST(candidates_that_are_not_there) {
   lp_candidate *candidate;
   lp_error error;
-  ck_assert_int_ne(lp_candidate_open(&candidate, "nobody", &error), LP_OK);
+  ck_assert_int_ne(lp_candidate_open(&candidate, "nobody", NULL, &error), LP_OK);
   ck_assert_ptr_nonnull(strstr(error.message, "expected reference, exact or outcomes:FILE"));
-  ck_assert_int_ne(lp_candidate_open(&candidate, "outcomes:/nowhere/at/all.h5", &error), LP_OK);
+  ck_assert_int_ne(lp_candidate_open(&candidate, "outcomes:/nowhere/at/all.h5", NULL, &error), LP_OK);
   ck_assert_ptr_nonnull(strstr(error.message, "/nowhere/at/all.h5"));
   ck_assert_ptr_null(candidate);
 }
