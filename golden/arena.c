@@ -53,13 +53,31 @@ lp_arena *lp_arena_new(size_t ceiling) {
   return arena;
 }
 
-void lp_arena_free(lp_arena *arena) {
-  for (block *b = arena ? arena->blocks : NULL; b;) {
+static void free_blocks(block *b) {
+  while (b) {
     block *next = b->next;
     free(b);
     b = next;
   }
+}
+
+void lp_arena_free(lp_arena *arena) {
+  free_blocks(arena ? arena->blocks : NULL);
   free(arena);
+}
+
+/* The first block is the newest of the shared ones and as large as all before it, so that an arena of a steady use soon
+ * takes no memory any more. */
+void lp_arena_reset(lp_arena *arena) {
+  block *kept = LP_MOST_BLOCK_BYTES > 0 ? arena->blocks : NULL;
+  free_blocks(kept ? kept->next : arena->blocks);
+  if (kept) {
+    memset(kept->data, 0, kept->used);
+    kept->next = NULL;
+    kept->used = 0;
+  }
+  arena->blocks = kept;
+  arena->used = 0;
 }
 
 /* Bytes taken by a request, a positive multiple of the strictest alignment; 0 when they cannot be counted. */

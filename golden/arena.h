@@ -12,6 +12,9 @@ typedef struct lp_arena lp_arena;
 lp_arena *lp_arena_new(size_t ceiling);
 void lp_arena_free(lp_arena *arena); /* NULL is fine */
 
+/* Takes back all that was handed out, and keeps a block of it for the next requests. */
+void lp_arena_reset(lp_arena *arena);
+
 #define LP_ARENA_CEILING ((size_t)8 << 30)
 
 /* Zeroed memory aligned for any type; NULL at the ceiling or when memory is out (callers report LP_NO_MEMORY).

@@ -7,6 +7,7 @@
 
 #include <stdio.h>
 
+#include "golden/manifest.h"
 #include "golden/suite.h"
 
 typedef enum lp_json_shape { LP_JSON_OBJECT, LP_JSON_LIST, LP_JSON_LINES } lp_json_shape;
@@ -31,6 +32,26 @@ typedef enum lp_json_style { LP_JSON_READABLE, LP_JSON_PACKED } lp_json_style;
  * numbers are the strings "NaN", "Infinity", "-Infinity". Reading it back gives the same case, bit for bit. */
 lp_status lp_json_write_case(FILE *out, const lp_case *c, const lp_outcome *outcome, lp_json_style style,
                              lp_error *error) LP_MUST_USE;
+
+/* The pipe protocol, of which harness/doors/README.md speaks: what goes over it, a line each.
+ *
+ * A question is a packed case with "want", the outputs that are asked for and the dtype of each, and without what would
+ * give the answer away (hunts, tags, expect). Of `want` only the inputs and dtypes of its outputs matter. */
+lp_status lp_json_write_question(FILE *out, const lp_case *c, const lp_outcome *want, lp_error *error) LP_MUST_USE;
+
+/* Reads the answer to this case. layout: what its outputs should be like (plan.outcome), or NULL when it is to be
+ * rejected: readable numbers are rounded once to the dtype that it says. Their dtypes, where they are packed, and their
+ * shapes are not held against it. LP_INVALID: it is no answer, or one to another question. */
+lp_status lp_json_read_answer(lp_outcome *outcome, lp_arena *arena, const lp_case *c, const lp_outcome *layout,
+                              const char *text, size_t length, lp_error *error) LP_MUST_USE;
+
+enum { LP_PROTOCOL = 1 };
+
+void lp_json_write_greeting(FILE *out, const char *version);
+
+/* Reads a candidate's answer to the greeting into a manifest, whose memory comes from the arena. LP_INVALID. */
+lp_status lp_json_read_greeting(lp_manifest *manifest, lp_arena *arena, const char *text, size_t length,
+                                lp_error *error) LP_MUST_USE;
 
 /* Pieces that other writers share. */
 

@@ -12,6 +12,8 @@ typedef struct reading {
   lp_arena *arena;
   const json_t *object; /* the case object */
   lp_error *error;
+  const char *outcome;      /* the object of the outcome, in messages: "outcome", "answer" */
+  const lp_outcome *layout; /* what the outputs should be like; NULL: not known */
 } reading;
 
 /* The value of a key; NULL when it is absent or null, which mean the same. */
@@ -233,6 +235,28 @@ static lp_status read_inputs(const reading *r) {
 
 /* ---- Outcomes ---- */
 
+static lp_status outcome_fault(const reading *r, const char *what) {
+  return lp_fail(r->error, LP_INVALID, "%s%s", r->outcome, what);
+}
+
+static lp_status outcome_unexpected(const reading *r, const char *key, const char *expected, const json_t *got) {
+  char where[LP_PATH_MAX];
+  snprintf(where, sizeof where, "%s.%s", r->outcome, key);
+  return unexpected(r, where, expected, got);
+}
+
+/* Readable numbers are of the dtype that is expected, and [] is of the shape that is, when that has no elements. */
+static void expect_output(lp_json_argument *argument, const reading *r, int input, const json_t *value) {
+  const lp_output *expected = r->layout ? lp_outcome_find(r->layout, input) : NULL;
+  if (!expected) return;
+  if (!argument->dtype_named) argument->dtype = expected->tensor.dtype;
+  const bool nothing = json_is_array(value) && json_array_size(value) == 0 && expected->tensor.numel == 0;
+  if (argument->shape_named || !nothing) return;
+  argument->shape_named = true;
+  argument->rank = expected->tensor.rank;
+  memcpy(argument->shape, expected->tensor.shape, sizeof argument->shape);
+}
+
 static lp_status read_output(const reading *r, const json_t *outcome, const json_t *values, int input,
                              const json_t *dtypes, const json_t *shapes) {
   const lp_loss *loss = r->entry->c.loss;
@@ -242,10 +266,12 @@ static lp_status read_output(const reading *r, const json_t *outcome, const json
   char name[LP_NAME_MAX];
   bool present;
   lp_output_name(name, loss, input);
-  snprintf(argument.where, sizeof argument.where, "outcome.%s", name);
+  snprintf(argument.where, sizeof argument.where, "%s.%s", r->outcome, name);
   LP_TRY(lp_json_describe_argument(&argument, name, dtypes, shapes, r->error));
   const char *key = input == LP_OUTPUT_LOSS ? "loss" : loss->inputs[input].name;
-  LP_TRY(read_tensor(r, &output.tensor, &present, input == LP_OUTPUT_LOSS ? outcome : values, key, &argument));
+  const json_t *object = input == LP_OUTPUT_LOSS ? outcome : values;
+  expect_output(&argument, r, input, get(object, key));
+  LP_TRY(read_tensor(r, &output.tensor, &present, object, key, &argument));
   if (!present) return LP_OK;
   if (!lp_dtype_is_floating(output.tensor.dtype)) {
     return lp_fail(r->error, LP_INVALID, "%s: expected a floating dtype, got %s", argument.where,
@@ -258,14 +284,15 @@ static lp_status read_output(const reading *r, const json_t *outcome, const json
 /* "loss" and "grad", with their own "dtypes" and "shapes" by the names of the outputs. */
 static lp_status read_outputs(const reading *r, const json_t *outcome) {
   const lp_loss *loss = r->entry->c.loss;
-  char text[LP_MAX_OUTPUTS][LP_NAME_MAX];
+  char text[LP_MAX_OUTPUTS][LP_NAME_MAX], where[LP_PATH_MAX];
   const char *names[LP_MAX_OUTPUTS], *inputs[LP_MAX_OUTPUTS];
   const json_t *dtypes, *shapes, *grad = get(outcome, "grad");
   for (int i = LP_OUTPUT_LOSS; i < loss->n_inputs; i++) names[i + 1] = lp_output_name(text[i + 1], loss, i);
   for (int i = 0; i < loss->n_inputs; i++) inputs[i] = loss->inputs[i].name;
-  if (!get(outcome, "loss")) return lp_fail(r->error, LP_INVALID, "outcome: an outcome that is ok needs \"loss\"");
-  if (grad && !json_is_object(grad)) return unexpected(r, "outcome.grad", "an object", grad);
-  LP_TRY(lp_json_check_keys(grad, "outcome.grad", inputs, loss->n_inputs, r->error));
+  if (!get(outcome, "loss")) return outcome_fault(r, ": an outcome that is ok needs \"loss\"");
+  if (grad && !json_is_object(grad)) return outcome_unexpected(r, "grad", "an object", grad);
+  snprintf(where, sizeof where, "%s.grad", r->outcome);
+  LP_TRY(lp_json_check_keys(grad, where, inputs, loss->n_inputs, r->error));
   LP_TRY(read_hints(r, &dtypes, outcome, "dtypes", names, loss->n_inputs + 1));
   LP_TRY(read_hints(r, &shapes, outcome, "shapes", names, loss->n_inputs + 1));
   for (int i = LP_OUTPUT_LOSS; i < loss->n_inputs; i++) LP_TRY(read_output(r, outcome, grad, i, dtypes, shapes));
@@ -280,25 +307,62 @@ static lp_status read_outcome_kind(const reading *r, const json_t *outcome) {
     r->entry->outcome.kind = (lp_outcome_kind)i;
     return LP_OK;
   }
-  if (!value) return lp_fail(r->error, LP_INVALID, "outcome.status: the key is missing");
-  return unexpected(r, "outcome.status", "ok, rejected, unsupported, crashed or timed_out", value);
+  if (!value) return outcome_fault(r, ".status: the key is missing");
+  return outcome_unexpected(r, "status", "ok, rejected, unsupported, crashed or timed_out", value);
 }
 
-static lp_status read_outcome(const reading *r) {
-  static const char *const keys[] = {"status", "message", "dtypes", "shapes", "loss", "grad"};
+static lp_status read_outcome_members(const reading *r, const json_t *outcome) {
   lp_outcome *out = &r->entry->outcome;
-  const json_t *outcome = get(r->object, "outcome");
-  if (!outcome) return LP_OK;
-  if (!json_is_object(outcome)) return unexpected(r, "outcome", "an object", outcome);
-  LP_TRY(lp_json_check_keys(outcome, "outcome", keys, 6, r->error));
   LP_TRY(read_outcome_kind(r, outcome));
   const json_t *message = get(outcome, "message");
-  if (message && !json_is_string(message)) return unexpected(r, "outcome.message", "a string", message);
+  if (message && !json_is_string(message)) return outcome_unexpected(r, "message", "a string", message);
   if (message) LP_TRY(keep_text(r, &out->message, message));
   r->entry->has_outcome = true;
   if (out->kind == LP_OUTCOME_OK) return read_outputs(r, outcome);
   if (!get(outcome, "loss") && !get(outcome, "grad")) return LP_OK;
-  return lp_fail(r->error, LP_INVALID, "outcome: only an outcome that is ok has \"loss\" and \"grad\"");
+  return outcome_fault(r, ": only an outcome that is ok has \"loss\" and \"grad\"");
+}
+
+static lp_status read_outcome(const reading *r) {
+  static const char *const keys[] = {"status", "message", "dtypes", "shapes", "loss", "grad"};
+  const json_t *outcome = get(r->object, "outcome");
+  if (!outcome) return LP_OK;
+  if (!json_is_object(outcome)) return unexpected(r, "outcome", "an object", outcome);
+  LP_TRY(lp_json_check_keys(outcome, "outcome", keys, 6, r->error));
+  return read_outcome_members(r, outcome);
+}
+
+/* ---- One answer ---- */
+
+static lp_status check_answer_id(const reading *r) {
+  const json_t *value = get(r->object, "id");
+  const char *asked = r->entry->c.id;
+  char expected[LP_QUOTE_MAX + 24] = "the id of the question, ";
+  if (json_is_string(value) && strcmp(json_string_value(value), asked) == 0) return LP_OK;
+  if (!value) return lp_fail(r->error, LP_INVALID, "answer.id: the key is missing");
+  lp_json_quote(expected + strlen(expected), asked);
+  return unexpected(r, "answer.id", expected, value);
+}
+
+static lp_status read_answer(const reading *r) {
+  static const char *const keys[] = {"id", "status", "message", "dtypes", "shapes", "loss", "grad"};
+  if (!json_is_object(r->object)) return unexpected(r, "answer", "an object with \"id\" and \"status\"", r->object);
+  LP_TRY(lp_json_check_keys(r->object, "answer", keys, 7, r->error));
+  LP_TRY(check_answer_id(r));
+  return read_outcome_members(r, r->object);
+}
+
+lp_status lp_json_read_answer(lp_outcome *outcome, lp_arena *arena, const lp_case *c, const lp_outcome *layout,
+                              const char *text, size_t length, lp_error *error) {
+  lp_suite_entry entry = {.c = *c, .outcome = {.message = ""}};
+  reading r = {.entry = &entry, .arena = arena, .error = error, .outcome = "answer", .layout = layout};
+  lp_arena *parsed = lp_arena_new(0);
+  if (!parsed) return lp_fail(error, LP_NO_MEMORY, "no memory for an answer");
+  lp_status status = lp_json_parse(&r.object, parsed, "answer", text, length, error);
+  if (status == LP_OK) status = read_answer(&r);
+  lp_arena_free(parsed);
+  *outcome = entry.outcome;
+  return status;
 }
 
 /* ---- The case ---- */
@@ -323,7 +387,7 @@ static lp_status read_members(const reading *r) {
 }
 
 lp_status lp_json_read_case(lp_suite_entry *entry, lp_arena *arena, const json_t *value, lp_error *error) {
-  const reading r = {.entry = entry, .arena = arena, .object = value, .error = error};
+  const reading r = {.entry = entry, .arena = arena, .object = value, .error = error, .outcome = "outcome"};
   if (!json_is_object(value)) {
     return unexpected(&r, "case", "an object with \"loss\" and \"inputs\"", value);
   }

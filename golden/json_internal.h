@@ -20,6 +20,11 @@ enum {
 lp_status lp_json_read_limited(lp_suite *suite, lp_json_shape *shape, const char *text, size_t length, const char *name,
                                size_t max_parsed, lp_error *error) LP_MUST_USE;
 
+/* Parses one value. It lives in `parsed`, an arena, and is not to be released otherwise. LP_INVALID: the text is not
+ * JSON, or takes more than the arena has; the message begins with "NAME:LINE:COLUMN: ". */
+lp_status lp_json_parse(const json_t **value, lp_arena *parsed, const char *name, const char *text, size_t length,
+                        lp_error *error) LP_MUST_USE;
+
 /* A value as messages show it: a short string in quotes, a number, "a list of 3", "null" ...; on one line and
  * without control characters. Both return text. */
 char *lp_json_quote(char text[LP_QUOTE_MAX], const char *string);
@@ -38,6 +43,13 @@ bool lp_json_get_number(lp_json_numeral *number, const json_t *value);
 /* LP_INVALID, naming the key, when `object` (NULL: without keys) has a key that is not among the `n` names. */
 lp_status lp_json_check_keys(const json_t *object, const char *where, const char *const *names, int n,
                              lp_error *error) LP_MUST_USE;
+
+/* "a, b or c", cut to fit. */
+void lp_json_join_names(char *text, size_t capacity, const char *const *names, int n);
+
+/* What lp_manifest_read does with a value that is parsed already. */
+lp_status lp_json_read_manifest(lp_manifest *manifest, lp_arena *arena, const json_t *value,
+                                lp_error *error) LP_MUST_USE;
 
 /* What is known of a tensor before its data is seen. */
 typedef struct lp_json_argument {

@@ -207,6 +207,19 @@ static lp_status parse(const reader *r, extent x, lp_arena *arena, const json_t 
   return x.closed && concerns_value_only(json_error_code(&e)) ? LP_OK : LP_INVALID;
 }
 
+lp_status lp_json_parse(const json_t **value, lp_arena *parsed, const char *name, const char *text, size_t length,
+                        lp_error *error) {
+  lp_error scratch;
+  const reader r = {.name = name,
+                    .text = text,
+                    .length = length,
+                    .max_parsed = LP_MAX_PARSED_BYTES,
+                    .line = 1,
+                    .error = error ? error : &scratch};
+  LP_TRY(parse(&r, (extent){length, true}, parsed, value));
+  return *value ? LP_OK : LP_INVALID;
+}
+
 /* ---- Entries ---- */
 
 static lp_status out_of_memory(const reader *r) {

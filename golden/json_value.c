@@ -110,8 +110,7 @@ bool lp_json_get_number(lp_json_numeral *number, const json_t *value) {
   return json_is_real(value);
 }
 
-/* "a, b or c", cut to fit. */
-static void join_names(char *text, size_t capacity, const char *const *names, int n) {
+void lp_json_join_names(char *text, size_t capacity, const char *const *names, int n) {
   size_t used = 0;
   text[0] = '\0';
   for (int i = 0; i < n && used < capacity; i++) {
@@ -128,7 +127,7 @@ lp_status lp_json_check_keys(const json_t *object, const char *where, const char
     while (i < n && strcmp(names[i], key) != 0) i++;
     if (i < n) continue;
     char quoted[LP_QUOTE_MAX], known[256];
-    join_names(known, sizeof known, names, n);
+    lp_json_join_names(known, sizeof known, names, n);
     return lp_fail(error, LP_INVALID, "%s: unknown key %s: expected %s", where, lp_json_quote(quoted, key),
                    n > 0 ? known : "no key at all");
   }

@@ -359,21 +359,51 @@ static void write_label(FILE *out, const char *key, const char *text) {
   lp_json_write_text(out, text);
 }
 
-static void write_head(FILE *out, const lp_case *c) {
+static void write_head(FILE *out, const lp_case *c, bool with_id) {
   putc('{', out);
-  if (c->id[0]) {
+  if (with_id) {
     write_key(out, "", "id");
     lp_json_write_text(out, c->id);
   }
-  write_key(out, c->id[0] ? ", " : "", "loss");
+  write_key(out, with_id ? ", " : "", "loss");
   lp_json_write_text(out, c->loss->name);
   write_key(out, ", ", "dtype");
   lp_json_write_text(out, lp_dtype_name(c->dtype));
 }
 
+static lp_status check_written(FILE *out, lp_error *error) {
+  return ferror(out) ? lp_fail(error, LP_IO, "cannot write a case: %s", strerror(errno)) : LP_OK;
+}
+
+static void write_want(FILE *out, const lp_loss *loss, const lp_outcome *want) {
+  write_key(out, ", ", "want");
+  putc('{', out);
+  for (int i = 0; i < want->n_outputs; i++) {
+    char name[LP_NAME_MAX];
+    write_key(out, i ? ", " : "", lp_output_name(name, loss, want->outputs[i].input));
+    lp_json_write_text(out, lp_dtype_name(want->outputs[i].tensor.dtype));
+  }
+  putc('}', out);
+}
+
+lp_status lp_json_write_question(FILE *out, const lp_case *c, const lp_outcome *want, lp_error *error) {
+  write_head(out, c, true);
+  write_params(out, c);
+  write_inputs(out, c, LP_JSON_PACKED);
+  write_want(out, c->loss, want);
+  putc('}', out);
+  return check_written(out, error);
+}
+
+void lp_json_write_greeting(FILE *out, const char *version) {
+  fprintf(out, "{\"lossproof\": {\"protocol\": %d, \"version\": ", LP_PROTOCOL);
+  lp_json_write_text(out, version);
+  fputs("}}", out);
+}
+
 lp_status lp_json_write_case(FILE *out, const lp_case *c, const lp_outcome *outcome, lp_json_style style,
                              lp_error *error) {
-  write_head(out, c);
+  write_head(out, c, c->id[0] != 0);
   write_params(out, c);
   if (style == LP_JSON_READABLE) write_case_hints(out, c);
   write_inputs(out, c, style);
@@ -382,5 +412,5 @@ lp_status lp_json_write_case(FILE *out, const lp_case *c, const lp_outcome *outc
   if (c->expect != LP_EXPECT_ACCEPT) write_label(out, "expect", c->expect == LP_EXPECT_REJECT ? "reject" : "either");
   if (outcome) write_outcome(out, c->loss, outcome, style);
   putc('}', out);
-  return ferror(out) ? lp_fail(error, LP_IO, "cannot write a case: %s", strerror(errno)) : LP_OK;
+  return check_written(out, error);
 }

@@ -24,7 +24,7 @@ typedef struct lp_parameter_range {
 typedef struct lp_capability {
   const lp_loss *loss;
   bool supported;
-  unsigned dtypes;                     /* bit (1u << lp_dtype), of the case's own dtype */
+  unsigned dtypes;                     /* bit (1u << lp_dtype), of every floating tensor */
   int min_rank, max_rank;              /* of every input */
   unsigned reductions;                 /* LP_CAN_... bits */
   unsigned optional_inputs, gradients; /* bit (1u << input): may be given; is differentiated */
@@ -48,12 +48,16 @@ typedef struct lp_manifest {
 lp_status lp_manifest_init(lp_manifest *manifest, lp_arena *arena, const char *name, const char *version,
                            unsigned dtypes, lp_error *error) LP_MUST_USE;
 
-/* Reads the JSON object `text` over an initialized manifest. LP_INVALID: not JSON, an unknown key, a value of another
- * type or outside its domain; the message names the key. */
+/* Reads the JSON object `text` over an initialized manifest, and keeps it as manifest->text. LP_INVALID: not JSON, an
+ * unknown key, a value of another type or outside its domain; the message names the key ("manifest.losses.l1.dtypes[1]:
+ * expected float64, float32, float16 or bfloat16, got "double""), and the manifest is not to be used. */
 lp_status lp_manifest_read(lp_manifest *manifest, lp_arena *arena, const char *text, size_t length,
                            lp_error *error) LP_MUST_USE;
 
 const lp_capability *lp_manifest_find(const lp_manifest *manifest, const lp_loss *loss);
+
+/* Is the candidate asked for this output (LP_OUTPUT_LOSS: always; an input: its gradient), where the case has it? */
+bool lp_manifest_wants(const lp_manifest *manifest, const lp_loss *loss, int input);
 
 /* Does the declaration cover the case? If not, why[capacity] says in a few words what it does not ("dtype float16",
  * "rank 5 of input"): equal reasons have equal texts. */

@@ -14,7 +14,8 @@ struct lp_candidate {
   lp_manifest manifest;
 };
 
-static const lp_door *const doors[] = {&lp_door_reference, &lp_door_exact, &lp_door_outcomes};
+static const lp_door *const doors[] = {&lp_door_reference, &lp_door_exact, &lp_door_plugin, &lp_door_exec,
+                                      &lp_door_outcomes};
 
 enum { N_DOORS = sizeof doors / sizeof doors[0] };
 

@@ -1,14 +1,16 @@
 #include "harness/certify.h"
 
-#include <math.h>
-#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "harness/certify_internal.h"
 #include "harness/pool.h"
-#include "reference/exact/limits.h"
-#include "reference/registry.h"
+
+/* Cases are put to the candidate in groups of this size, so that the doors need not wait for each answer in turn. */
+enum { GROUP = 16 };
+
+/* --- what a result says -------------------------------------------------------------------------------------- */
 
 const char *lp_off_name(unsigned off) {
   static const char *const names[] = {"nobody",
@@ -22,199 +24,296 @@ const char *lp_off_name(unsigned off) {
   return names[off & 7u];
 }
 
-/* --- one case ----------------------------------------------------------------------------------------------- */
+char *lp_result_output(char name[LP_NAME_MAX], const lp_result *r, int i) {
+  const int input = r->verdicts[i].input;
+  if (input == LP_OUTPUT_LAW) {
+    snprintf(name, LP_NAME_MAX, "law/%s", r->about[i].law->name);
+  } else if (input < LP_OUTPUT_LOSS) {
+    snprintf(name, LP_NAME_MAX, "%s", input == LP_OUTPUT_CASE ? "acceptance" : "conduct");
+  } else {
+    lp_output_name(name, r->entry->c.loss, input);
+  }
+  return name;
+}
 
-typedef struct witnesses {
-  lp_examination own;
-  const lp_outcome *fixture; /* NULL when the suite has none */
-  lp_outcome candidate;
-  bool has_limits; /* profile math, infinite inputs: what the candidate is judged by; the others follow PyTorch */
-  lp_exact limits;
-} witnesses;
+char *lp_result_signature(char *text, size_t capacity, const lp_result *r, int i) {
+  const lp_verdict *v = &r->verdicts[i];
+  char name[LP_NAME_MAX];
+  if (v->input >= LP_OUTPUT_CASE) return lp_signature(text, capacity, r->entry->c.loss, v);
+  lp_result_output(name, r, i);
+  snprintf(text, capacity, v->input == LP_OUTPUT_LAW ? "%s/%s" : "%s/%s/%s", r->entry->c.loss->name, name,
+           lp_cause_name(v->cause));
+  return text;
+}
 
-/* What each witness is worth at every output. */
-typedef struct opinions {
-  lp_verdict fixture[LP_MAX_VERDICTS], reference[LP_MAX_VERDICTS];
-  int n_fixture, n_reference;
-} opinions;
+bool lp_result_is_hygiene(const lp_result *r, int i) {
+  return r->verdicts[i].input == LP_OUTPUT_CONDUCT || r->about[i].encore != NULL;
+}
 
-static const lp_verdict *find_verdict(const lp_verdict *verdicts, int n, int input) {
+/* A fixture that is off without a registered erratum, a registered one that is gone, and a reference that is off are
+ * the harness's fault, not the candidate's. */
+bool lp_result_is_harness_fault(const lp_result *r, int i) {
+  if (r->off[i] & LP_OFF_REFERENCE || r->verdicts[i].cause == LP_CAUSE_STALE) return true;
+  return r->off[i] & LP_OFF_FIXTURE && !r->errata[i];
+}
+
+bool lp_result_is_finding(const lp_result *r, int i) {
+  const lp_verdict_kind kind = r->verdicts[i].kind;
+  return kind == LP_VERDICT_FAIL || kind == LP_VERDICT_INCONCLUSIVE || lp_result_is_harness_fault(r, i);
+}
+
+/* --- keeping what was found ---------------------------------------------------------------------------------- */
+
+static bool keep_text(const char **text, lp_arena *arena) {
+  if (*text) *text = lp_arena_text(arena, *text, strlen(*text));
+  return *text != NULL;
+}
+
+/* Texts of scratch memory move to the run's. */
+static bool keep_texts(lp_result *r, lp_about *about, int n, lp_arena *arena) {
+  bool kept = true;
   for (int i = 0; i < n; i++) {
-    if (verdicts[i].input == input) return &verdicts[i];
+    if (about[i].id == r->entry->c.id && !about[i].encore) continue;
+    kept = kept && keep_text(&about[i].id, arena) && (!about[i].encore || keep_text(&about[i].encore, arena));
   }
-  return NULL;
+  return kept && (!r->not_run || keep_text(&r->not_run, arena));
 }
 
-/* No verdict: the witness has no such output. */
-static bool is_off(const lp_verdict *verdicts, int n, int input) {
-  const lp_verdict *v = find_verdict(verdicts, n, input);
-  return v && v->kind == LP_VERDICT_FAIL;
+static void *copy(lp_arena *arena, const void *from, int n, size_t size) {
+  void *to = lp_arena_alloc(arena, (size_t)n + 1, size);
+  if (to && n > 0) memcpy(to, from, (size_t)n * size);
+  return to;
 }
 
-static const char *verdict_output_name(char name[LP_NAME_MAX], const lp_loss *loss, int input) {
-  return input == LP_OUTPUT_CASE ? "acceptance" : lp_output_name(name, loss, input);
-}
-
-/* Is every element either right or, within its budget, what the fixture says? */
-static bool follows_fixture(const lp_output *got, const lp_output *fixture, const lp_exact_output *truth,
-                            const lp_judging *how) {
-  if (!got || !fixture || !truth || !lp_tensor_same_shape(&got->tensor, &fixture->tensor) ||
-      !lp_tensor_same_shape(&got->tensor, &truth->layout)) {
-    return false;
+static lp_status keep_findings(lp_result *r, lp_findings *f, lp_arena *arena, lp_error *error) {
+  if (!keep_texts(r, f->about, f->n, arena)) return lp_fail(error, LP_NO_MEMORY, "out of memory for a result");
+  r->verdicts = copy(arena, f->verdicts, f->n, sizeof *f->verdicts);
+  r->off = copy(arena, f->off, f->n, sizeof *f->off);
+  r->errata = copy(arena, f->errata, f->n, sizeof *f->errata);
+  r->about = copy(arena, f->about, f->n, sizeof *f->about);
+  if (!r->verdicts || !r->off || !r->errata || !r->about) {
+    return lp_fail(error, LP_NO_MEMORY, "out of memory for a result");
   }
-  for (int64_t i = 0; i < truth->layout.numel; i++) {
-    lp_comparison r;
-    const double x = got->tensor.f64[i], y = fixture->tensor.f64[i];
-    lp_compare(&r, x, &truth->numbers[i], truth->layout.dtype, how->flushes_subnormals);
-    const bool alike = lp_classify(x) == lp_classify(y) && (lp_classify(x) != LP_FINITE || fabs(x - y) <= r.budget);
-    if (r.fit != LP_FITS && !alike) return false;
-  }
-  return true;
+  r->n_verdicts = f->n;
+  return LP_OK;
 }
 
-/* An erratum must be a live one: the fixture is outside the budget of the definition, else it is stale. A candidate
- * that is wrong where PyTorch is, and as PyTorch is, is excused under profile pytorch. */
-static void apply_erratum(lp_result *r, int i, const witnesses *w, const lp_judging *how) {
-  lp_verdict *v = &r->verdicts[i];
-  if (!(r->off[i] & LP_OFF_FIXTURE)) {
-    v->kind = LP_VERDICT_FAIL;
-    v->cause = LP_CAUSE_STALE;
-    snprintf(v->reason, sizeof v->reason, "the registered erratum no longer shows: PyTorch agrees with the definition");
-    return;
-  }
-  if (v->kind != LP_VERDICT_FAIL || how->profile != LP_PROFILE_PYTORCH || !w->own.has_exact) return;
-  if (follows_fixture(lp_outcome_find(&w->candidate, v->input), lp_outcome_find(w->fixture, v->input),
-                      lp_exact_find(&w->own.exact, v->input), how)) {
-    v->kind = LP_VERDICT_WAIVED;
-  }
+static bool has_finding(const lp_result *r) {
+  bool found = r->status != LP_OK;
+  for (int i = 0; i < r->n_verdicts; i++) found |= lp_result_is_finding(r, i);
+  return found;
 }
 
-static void find_who_is_off(lp_result *r, const opinions *o, bool ours) {
-  for (int i = 0; i < r->n_verdicts; i++) {
-    const int input = r->verdicts[i].input;
-    if (r->verdicts[i].kind == LP_VERDICT_FAIL && !ours) r->off[i] |= LP_OFF_CANDIDATE;
-    if (is_off(o->fixture, o->n_fixture, input)) r->off[i] |= LP_OFF_FIXTURE;
-    if (is_off(o->reference, o->n_reference, input)) r->off[i] |= LP_OFF_REFERENCE;
-  }
-}
-
-static void judge_witnesses(lp_result *r, const witnesses *w, const lp_errata *errata, const lp_certification *run) {
-  const lp_case *c = &r->entry->c;
-  const lp_exact *exact = lp_examination_exact(&w->own);
-  const lp_judging theirs = {.profile = LP_PROFILE_PYTORCH};
-  opinions o = {.n_fixture = 0};
-  r->n_verdicts = lp_judge(r->verdicts, c, &w->candidate, w->has_limits ? &w->limits : exact, &run->how);
-  o.n_reference = lp_judge(o.reference, c, &w->own.reference, exact, &theirs);
-  if (w->fixture) o.n_fixture = lp_judge(o.fixture, c, w->fixture, exact, &theirs);
-  find_who_is_off(r, &o, run->ours);
-  for (int i = 0; w->fixture && i < r->n_verdicts; i++) {
-    char name[LP_NAME_MAX];
-    r->errata[i] = lp_errata_find(errata, c->id, verdict_output_name(name, c->loss, r->verdicts[i].input));
-    if (r->errata[i]) apply_erratum(r, i, w, &run->how);
-  }
-}
-
-/* The exact oracle's, where it decides them; the rest are the reference's. */
-static uint64_t regimes_of(const lp_examination *own) {
-  if (!own->has_exact) return own->regimes;
-  return (own->regimes & ~own->exact.regimes_known) | own->exact.regimes;
-}
-
-static lp_status find_limits(witnesses *w, const lp_result *r, lp_error *error) {
-  lp_plan plan;
-  if (!lp_exact_has_special(&r->entry->c)) return LP_OK;
-  LP_TRY(lp_plan_init(&plan, &r->entry->c, error));
-  LP_TRY(lp_exact_evaluate(&w->limits, &plan, NULL, error));
-  w->has_limits = true;
-  return lp_exact_take_limits(&w->limits, &plan, error);
-}
-
-static lp_status judge_entry(lp_result *r, lp_arena *scratch, lp_candidate *candidate, const lp_errata *errata,
-                             const lp_certification *run, lp_error *error) {
-  witnesses w = {.fixture = r->entry->has_outcome ? &r->entry->outcome : NULL};
-  LP_TRY(lp_examine_exactly(&w.own, scratch, &r->entry->c, NULL, error));
-  lp_status status = lp_candidate_answer(candidate, &w.candidate, scratch, &r->entry->c, error);
-  if (status == LP_OK && run->how.profile == LP_PROFILE_MATH && w.own.has_exact) status = find_limits(&w, r, error);
-  if (status == LP_OK) {
-    r->regimes = regimes_of(&w.own);
-    r->reject = w.own.reject;
-    judge_witnesses(r, &w, errata, run);
-  }
-  if (w.has_limits) lp_exact_clear(&w.limits);
-  lp_examination_clear(&w.own);
-  return status;
-}
-
-/* --- all cases ---------------------------------------------------------------------------------------------- */
-
-typedef struct work {
-  lp_certification *run;
-  lp_candidate *candidate;
-  const lp_errata *errata;
-  const lp_certify_options *options;
-  pthread_mutex_t lock;
-  int done;
-} work;
-
-static void finish(work *w, lp_result *r, lp_status status, const lp_error *error) {
+static void finish(lp_certify_work *w, lp_unit *u, lp_status status, lp_error *error) {
+  lp_result *r = u->result;
   pthread_mutex_lock(&w->lock);
+  if (status == LP_OK) status = keep_findings(r, &u->findings, w->run->arena, error);
   r->status = status;
   if (status != LP_OK) {
-    const char *copy = lp_arena_text(w->run->arena, error->message, strlen(error->message));
-    r->message = copy ? copy : "out of memory";
+    r->not_run = NULL;
+    r->message = error->message;
+    if (!keep_text(&r->message, w->run->arena)) r->message = "out of memory";
   }
+  r->is_done = true;
   w->done++;
-  if (w->options->progress) w->options->progress(w->options->context, w->done, w->run->n_results);
+  if (w->options->fail_fast && has_finding(r)) w->failed_fast = true;
+  if (w->options->progress) w->options->progress(w->options->context, w->done, w->run->n_selected);
   pthread_mutex_unlock(&w->lock);
 }
 
-static void judge_one(void *context, int i) {
-  work *w = context;
-  lp_error error = {.message = "out of memory"};
-  lp_arena *scratch = lp_arena_new(0);
-  const lp_status status =
-      scratch ? judge_entry(&w->run->results[i], scratch, w->candidate, w->errata, w->run, &error) : LP_NO_MEMORY;
-  lp_arena_free(scratch);
-  finish(w, &w->run->results[i], status, &error);
+/* --- asking -------------------------------------------------------------------------------------------------- */
+
+static lp_status prepare(lp_unit *u, const lp_certify_work *w, lp_error *error) {
+  const lp_case *c = &u->result->entry->c;
+  char why[120];
+  u->covered = w->lenient || lp_manifest_covers(w->manifest, c, why, sizeof why);
+  if (u->covered) return lp_certify_derive(u, w, error);
+  const char *reason = lp_arena_format(u->arena, "not declared: %s", why);
+  if (!reason) return lp_fail(error, LP_NO_MEMORY, "out of memory");
+  u->result->not_run = reason;
+  const lp_verdict v = lp_finding(LP_VERDICT_UNSUPPORTED, LP_CAUSE_UNSUPPORTED, LP_OUTPUT_CASE, reason);
+  lp_findings_add(&u->findings, &v, LP_OFF_NOBODY, NULL, (lp_about){.id = c->id});
+  return LP_OK;
 }
 
-static bool selected(const lp_suite_entry *e, const lp_certify_options *o) {
-  if (o->loss && strcmp(e->c.loss->name, o->loss) != 0) return false;
-  if (o->id && strcmp(e->c.id, o->id) != 0) return false;
-  const size_t length = o->suite ? strlen(o->suite) : 0;
-  return !o->suite || (strncmp(e->c.id, o->suite, length) == 0 && e->c.id[length] == '/');
+/* All of a unit's answers from the store, or none: its questions belong to one worker, in order. */
+static lp_status recall(bool *recalled, lp_unit *u, const lp_certify_work *w, lp_error *error) {
+  *recalled = false;
+  for (int i = 0; i < u->n_questions && w->options->store; i++) {
+    const lp_answer *answer;
+    LP_TRY(lp_answer_store_find(&answer, w->options->store, u->questions[i], error));
+    if (!answer) return LP_OK;
+    u->answers[i] = *answer;
+  }
+  *recalled = w->options->store != NULL;
+  return LP_OK;
 }
 
-static lp_status select_cases(lp_certification *run, const lp_suite *suite, const lp_certify_options *options,
-                              lp_error *error) {
-  run->results = lp_arena_alloc(run->arena, (size_t)suite->count + 1, sizeof *run->results);
-  run->losses = lp_arena_alloc(run->arena, (size_t)lp_registry_count() + 1, sizeof *run->losses);
-  if (!run->results || !run->losses) return lp_fail(error, LP_NO_MEMORY, "out of memory for %d cases", suite->count);
-  for (int i = 0; i < suite->count; i++) {
-    if (!selected(&suite->entries[i], options)) continue;
-    run->results[run->n_results++] = (lp_result){.entry = &suite->entries[i], .message = ""};
+static lp_status keep_answers(const lp_unit *u, const lp_certify_work *w, lp_error *error) {
+  for (int i = 0; i < u->n_questions && w->options->store; i++) {
+    LP_TRY(lp_answer_store_add(w->options->store, u->questions[i], &u->answers[i], error));
   }
   return LP_OK;
 }
 
-static int by_id(const void *a, const void *b) {
-  const lp_result *const *x = a, *const *y = b;
-  return strcmp((*x)->entry->c.id, (*y)->entry->c.id);
+/* The questions of several units, asked as one list. */
+typedef struct group {
+  lp_unit units[GROUP];
+  lp_status status[GROUP];
+  lp_error errors[GROUP];
+  bool to_ask[GROUP];
+  int n;
+} group;
+
+static int count_questions(const group *g) {
+  int n = 0;
+  for (int i = 0; i < g->n; i++) n += g->to_ask[i] ? g->units[i].n_questions : 0;
+  return n;
 }
 
-/* Two questions of one id would get one answer. */
-static lp_status check_ids(const lp_certification *run, lp_error *error) {
-  const lp_result **sorted = lp_arena_alloc(run->arena, (size_t)run->n_results + 1, sizeof *sorted);
-  if (!sorted) return lp_fail(error, LP_NO_MEMORY, "out of memory for %d cases", run->n_results);
-  for (int i = 0; i < run->n_results; i++) sorted[i] = &run->results[i];
-  qsort(sorted, (size_t)run->n_results, sizeof *sorted, by_id);
-  for (int i = 1; i < run->n_results; i++) {
-    if (by_id(&sorted[i - 1], &sorted[i]) != 0) continue;
-    return lp_fail(error, LP_INVALID, "two questions are called \"%s\", and answers are found by id",
-                   sorted[i]->entry->c.id);
+static lp_status ask_together(group *g, lp_arena *arena, const lp_certify_work *w, lp_error *error) {
+  const int n = count_questions(g);
+  if (n == 0) return LP_OK;
+  const lp_case **questions = lp_arena_alloc(arena, (size_t)n, sizeof *questions);
+  lp_answer *answers = lp_arena_alloc(arena, (size_t)n, sizeof *answers);
+  if (!questions || !answers) return lp_fail(error, LP_NO_MEMORY, "out of memory for %d questions", n);
+  for (int i = 0, at = 0; i < g->n; i++) {
+    if (!g->to_ask[i]) continue;
+    memcpy(questions + at, g->units[i].questions, (size_t)g->units[i].n_questions * sizeof *questions);
+    at += g->units[i].n_questions;
+  }
+  LP_TRY(lp_candidate_ask(w->candidate, answers, arena, questions, n, error));
+  for (int i = 0, at = 0; i < g->n; i++) {
+    if (!g->to_ask[i]) continue;
+    memcpy(g->units[i].answers, answers + at, (size_t)g->units[i].n_questions * sizeof *answers);
+    at += g->units[i].n_questions;
   }
   return LP_OK;
 }
+
+/* When the group as a whole is refused, each is asked for itself, so that the one at fault is named. */
+static void ask(group *g, lp_arena *arena, const lp_certify_work *w) {
+  lp_error error;
+  if (ask_together(g, arena, w, &error) == LP_OK) return;
+  for (int i = 0; i < g->n; i++) {
+    lp_unit *u = &g->units[i];
+    if (!g->to_ask[i]) continue;
+    g->errors[i] = error;
+    g->status[i] = lp_candidate_ask(w->candidate, u->answers, u->arena, u->questions, u->n_questions, &g->errors[i]);
+  }
+}
+
+/* --- judging ------------------------------------------------------------------------------------------------- */
+
+static bool is_stopped(lp_certify_work *w) {
+  if (w->options->stop && *w->options->stop) return true;
+  pthread_mutex_lock(&w->lock);
+  const bool stopped = w->failed_fast || w->status != LP_OK;
+  pthread_mutex_unlock(&w->lock);
+  return stopped;
+}
+
+static void give_up(lp_certify_work *w, lp_status status, const lp_error *error) {
+  pthread_mutex_lock(&w->lock);
+  if (w->status == LP_OK) {
+    w->status = status;
+    w->error = *error;
+  }
+  pthread_mutex_unlock(&w->lock);
+}
+
+static void judge_unit(lp_certify_work *w, group *g, int i) {
+  lp_unit *u = &g->units[i];
+  if (g->status[i] == LP_OK && g->to_ask[i]) {
+    lp_error error;
+    const lp_status kept = keep_answers(u, w, &error);
+    if (kept != LP_OK) give_up(w, LP_INVALID, &error);
+  }
+  if (g->status[i] == LP_IO) give_up(w, LP_IO, &g->errors[i]);
+  const lp_certify_options *o = w->options;
+  if (g->status[i] == LP_OK && u->covered && o->answered) {
+    o->answered(o->answered_context, u->questions[0], &u->answers[0]);
+  }
+  if (g->status[i] == LP_OK && u->covered) g->status[i] = lp_certify_judge_unit(u, w, &g->errors[i]);
+}
+
+static void prepare_unit(lp_certify_work *w, group *g, int i) {
+  bool recalled = false;
+  lp_unit *u = &g->units[i];
+  g->status[i] = prepare(u, w, &g->errors[i]);
+  if (g->status[i] == LP_OK && u->covered) g->status[i] = recall(&recalled, u, w, &g->errors[i]);
+  g->to_ask[i] = g->status[i] == LP_OK && u->covered && !recalled;
+}
+
+/* The findings are many pages, of which few are ever touched. */
+static void begin_unit(lp_unit *u, lp_result *result, lp_arena *arena) {
+  u->result = result;
+  u->arena = arena;
+  u->covered = false;
+  u->n_derivations = 0;
+  u->n_questions = 0;
+  u->findings.n = 0;
+}
+
+static void judge_group(lp_certify_work *w, lp_arena *arena, int first, group *g) {
+  for (int i = 0; i < g->n; i++) {
+    g->errors[i] = (lp_error){.message = "out of memory"};
+    begin_unit(&g->units[i], &w->run->results[first + i], arena);
+    prepare_unit(w, g, i);
+  }
+  ask(g, arena, w);
+  for (int i = 0; i < g->n; i++) judge_unit(w, g, i);
+  for (int i = 0; i < g->n; i++) finish(w, &g->units[i], g->status[i], &g->errors[i]);
+}
+
+/* Memory that a thread works in, used again for its next group. */
+typedef struct room {
+  lp_arena *arena;
+  group group;
+} room;
+
+static room *take_room(lp_certify_work *w) {
+  pthread_mutex_lock(&w->lock);
+  room *taken = w->n_rooms > 0 ? w->rooms[--w->n_rooms] : NULL;
+  pthread_mutex_unlock(&w->lock);
+  if (taken) return taken;
+  room *made = calloc(1, sizeof *made);
+  if (made) made->arena = lp_arena_new(0);
+  if (made && made->arena) return made;
+  free(made);
+  return NULL;
+}
+
+static void free_room(room *r) {
+  lp_arena_free(r->arena);
+  free(r);
+}
+
+static void give_back(lp_certify_work *w, room *r) {
+  lp_arena_reset(r->arena);
+  pthread_mutex_lock(&w->lock);
+  const bool kept = w->n_rooms < LP_JOBS_MAX + 1;
+  if (kept) w->rooms[w->n_rooms++] = r;
+  pthread_mutex_unlock(&w->lock);
+  if (!kept) free_room(r);
+}
+
+static void work_on(void *context, int item) {
+  lp_certify_work *w = context;
+  const lp_error error = {.message = "out of memory"};
+  const int first = item * GROUP, left = w->run->n_selected - first;
+  if (is_stopped(w)) return;
+  room *r = take_room(w);
+  if (!r) {
+    give_up(w, LP_NO_MEMORY, &error);
+    return;
+  }
+  r->group.n = left < GROUP ? left : GROUP;
+  judge_group(w, r->arena, first, &r->group);
+  give_back(w, r);
+}
+
+/* --- all cases ----------------------------------------------------------------------------------------------- */
 
 /* An entry that is no question, or an answer to another one: what was given is at fault, not the harness. */
 static lp_status check_questions(const lp_certification *run, lp_error *error) {
@@ -225,68 +324,27 @@ static lp_status check_questions(const lp_certification *run, lp_error *error) {
   return LP_OK;
 }
 
-/* --- adding up ---------------------------------------------------------------------------------------------- */
-
-static void tally(lp_tally *t, const lp_verdict *v, const lp_result *r) {
-  t->judged++;
-  if (!isfinite(v->at.ratio) || (t->worst && v->at.ratio <= t->worst_ratio)) return;
-  t->worst_ratio = v->at.ratio;
-  t->worst_ulp = v->at.error_ulp;
-  t->worst = r;
-}
-
-/* A fixture that is off without a registered erratum, a registered one that is gone, and a reference that is off are
- * the harness's fault, not the candidate's. */
-bool lp_result_is_harness_fault(const lp_result *r, int i) {
-  if (r->off[i] & LP_OFF_REFERENCE || r->verdicts[i].cause == LP_CAUSE_STALE) return true;
-  return r->off[i] & LP_OFF_FIXTURE && !r->errata[i];
-}
-
-static void add_grade(lp_loss_summary *s, const lp_verdict *v, lp_dtype dtype) {
-  if (lp_dtype_is_floating(dtype) && v->grade > s->grades[dtype]) s->grades[dtype] = v->grade;
-}
-
-static void add_verdict(lp_certification *run, lp_loss_summary *s, const lp_result *r, int i) {
-  const lp_verdict *v = &r->verdicts[i];
-  s->counts[v->kind]++;
-  run->counts[v->kind]++;
-  run->other_sides += v->other_side && v->kind == LP_VERDICT_PASS;
-  run->stale_errata += v->cause == LP_CAUSE_STALE;
-  run->errata += r->errata[i] != NULL;
-  s->errata += r->errata[i] != NULL;
-  run->harness_faults += lp_result_is_harness_fault(r, i);
-  if (v->input == LP_OUTPUT_CASE || v->kind == LP_VERDICT_UNSUPPORTED) return;
-  add_grade(s, v, r->entry->c.dtype);
-  tally(v->input == LP_OUTPUT_LOSS ? &s->value : &s->gradient, v, r);
-}
-
-static void add_result(lp_certification *run, lp_loss_summary *s, const lp_result *r) {
-  s->cases++;
-  s->rejected += r->reject != LP_REJECT_NONE;
-  s->regimes |= r->regimes;
-  if (r->reject != LP_REJECT_NONE) s->rejects |= 1u << r->reject;
-  if (r->status != LP_OK) run->harness_faults++;
-  for (int i = 0; i < r->n_verdicts; i++) add_verdict(run, s, r, i);
-}
-
-static void summarize(lp_certification *run) {
-  for (int k = 0; k < lp_registry_count(); k++) {
-    lp_loss_summary *s = &run->losses[run->n_losses];
-    *s = (lp_loss_summary){.loss = lp_registry_at(k)};
-    for (int i = 0; i < run->n_results; i++) {
-      if (run->results[i].entry->c.loss == s->loss) add_result(run, s, &run->results[i]);
-    }
-    run->n_losses += s->cases > 0;
+/* Only what was judged stays; after --fail-fast up to the first finding, whatever other threads went on to judge. */
+static void keep_judged(lp_certify_work *w) {
+  lp_certification *run = w->run;
+  for (int i = 0; i < run->n_selected; i++) {
+    if (!run->results[i].is_done) continue;
+    run->results[run->n_results++] = run->results[i];
+    if (w->options->fail_fast && has_finding(&run->results[run->n_results - 1])) return;
   }
 }
 
-static lp_status certify(lp_certification *run, work *w, const lp_suite *suite, lp_error *error) {
-  LP_TRY(select_cases(run, suite, w->options, error));
-  if (lp_candidate_goes_by_id(w->candidate)) LP_TRY(check_ids(run, error));
-  lp_pool_run(w->options->jobs, run->n_results, judge_one, w);
-  LP_TRY(check_questions(run, error));
-  summarize(run);
-  return LP_OK;
+static lp_status certify(lp_certify_work *w, const lp_suite *suite, lp_error *error) {
+  LP_TRY(lp_certify_select(w, suite, error));
+  lp_pool_run(w->options->jobs, (w->run->n_selected + GROUP - 1) / GROUP, work_on, w);
+  if (w->status != LP_OK) {
+    *error = w->error;
+    return w->status;
+  }
+  keep_judged(w);
+  LP_TRY(check_questions(w->run, error));
+  LP_TRY(lp_certify_check_required(w, suite, error));
+  return lp_certify_summarize(w->run, error);
 }
 
 lp_status lp_certify(lp_certification *run, lp_candidate *candidate, const lp_suite *suite, const lp_errata *errata,
@@ -294,14 +352,19 @@ lp_status lp_certify(lp_certification *run, lp_candidate *candidate, const lp_su
   *run = (lp_certification){.candidate = lp_candidate_name(candidate),
                             .files = options->files,
                             .n_files = options->n_files,
+                            .dtypes = options->dtypes,
                             .how = options->how,
                             .ours = lp_candidate_is_ours(candidate)};
   run->arena = lp_arena_new(0);
   if (!run->arena) return lp_fail(error, LP_NO_MEMORY, "out of memory");
-  work w = {.run = run, .candidate = candidate, .errata = errata, .options = options};
+  lp_certify_work w = {.run = run, .candidate = candidate, .errata = errata, .options = options};
+  w.by_id = lp_candidate_goes_by_id(candidate);
+  w.lenient = w.by_id && !options->manifest;
+  w.manifest = options->manifest ? options->manifest : lp_candidate_manifest(candidate);
   pthread_mutex_init(&w.lock, NULL);
-  const lp_status status = certify(run, &w, suite, error);
+  const lp_status status = certify(&w, suite, error);
   pthread_mutex_destroy(&w.lock);
+  while (w.n_rooms > 0) free_room(w.rooms[--w.n_rooms]);
   if (status != LP_OK) lp_certification_clear(run);
   return status;
 }
@@ -313,7 +376,7 @@ void lp_certification_clear(lp_certification *run) {
 
 int lp_certification_exit_code(const lp_certification *run) {
   if (run->harness_faults > 0) return 3;
-  if (run->n_results == 0) return 4;
+  if (run->n_results == 0 || run->n_unmet > 0) return 4;
   if (run->counts[LP_VERDICT_FAIL] > 0) return 1;
   if (run->counts[LP_VERDICT_PASS] + run->counts[LP_VERDICT_WAIVED] == 0) return 4;
   return run->counts[LP_VERDICT_INCONCLUSIVE] > 0 ? 5 : 0;

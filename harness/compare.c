@@ -14,7 +14,7 @@ double lp_ulp(lp_dtype dtype, double x) {
 }
 
 static double number_of_class(lp_class class) {
-  static const double numbers[] = {0.0, INFINITY, -INFINITY, NAN, NAN};
+  static const double numbers[] = {0.0, INFINITY, -INFINITY, NAN, NAN, NAN};
   return numbers[class];
 }
 
@@ -62,8 +62,15 @@ static double ratio_of(double a, double b, const mag_t above_a, const mag_t abov
   return fine ? a / b : quotient(above_a, above_b);
 }
 
-/* A scale so far beyond the range of double bounds nothing: what it allows is no proof of anything. */
-static bool is_boundless(const mag_t scale) { return mag_is_inf(scale) || mag_cmp_2exp_si(scale, 4096) > 0; }
+/* Does the scale bound nothing? Of an infinity or NaN, may rounding make anything of it? */
+static bool is_boundless(const lp_exact_number *truth) {
+  mag_t size;
+  mag_init(size);
+  arb_get_mag(size, &truth->value);
+  const bool boundless = lp_budget_is_boundless(&truth->scale, size);
+  mag_clear(size);
+  return boundless;
+}
 
 /* Does every, or no, number within the enclosure lie within the budget? least, most: bounds of |got - truth|. */
 static lp_fit fit_of(const mag_t least, const mag_t most, const mag_t budget) {
@@ -83,7 +90,6 @@ static void compare_finite(lp_comparison *r, double got, const lp_exact_number *
   arb_get_mag(most, difference);
   arb_get_mag_lower(least, difference);
   r->fit = fit_of(least, most, budget);
-  if (r->fit == LP_FITS && is_boundless(&truth->scale)) r->fit = LP_FITS_PERHAPS;
   r->error = upper_bound(difference);
   mag_set_d(least, lp_ulp(dtype, r->truth));
   r->error_ulp = ratio_of(r->error, lp_ulp(dtype, r->truth), most, least);
@@ -124,6 +130,18 @@ static void compare_overflow(lp_comparison *r, double sign, const lp_exact_numbe
   arb_clear(half);
 }
 
+/* Where anything may be right, an answer that fits is not proven right, but for an overflow that the true value itself
+ * asks for; and one that does not fit is not proven wrong. */
+static void doubt(lp_comparison *r, double got, const lp_exact_number *truth, lp_dtype dtype) {
+  mag_t none;
+  if (!is_boundless(truth)) return;
+  mag_init(none);
+  r->fit = LP_FITS_PERHAPS;
+  if (isinf(got)) compare_overflow(r, got, truth, dtype, none);
+  if (r->fit == LP_FITS_NOT) r->fit = LP_FITS_PERHAPS;
+  mag_clear(none);
+}
+
 static void compare_real(lp_comparison *r, double got, const lp_exact_number *truth, lp_dtype dtype, bool flushes) {
   mag_t budget;
   mag_init(budget);
@@ -137,7 +155,14 @@ static void compare_real(lp_comparison *r, double got, const lp_exact_number *tr
   } else if (r->got_class != LP_NAN) {
     compare_overflow(r, got, truth, dtype, budget);
   }
+  if (r->fit == LP_FITS || r->got_class != LP_FINITE) doubt(r, got, truth, dtype);
   mag_clear(budget);
+}
+
+static lp_fit fit_of_class(const lp_exact_number *truth, lp_class got) {
+  const bool open = truth->class == LP_ANY || (truth->class == LP_NOT_FINITE && got != LP_FINITE);
+  if (open || got == truth->class) return LP_FITS;
+  return is_boundless(truth) ? LP_FITS_PERHAPS : LP_FITS_NOT;
 }
 
 void lp_compare(lp_comparison *r, double got, const lp_exact_number *truth, lp_dtype dtype, bool flushes) {
@@ -146,7 +171,8 @@ void lp_compare(lp_comparison *r, double got, const lp_exact_number *truth, lp_d
     compare_real(r, got, truth, dtype, flushes);
   } else {
     r->truth = number_of_class(truth->class);
-    r->fit = r->got_class == truth->class || truth->class == LP_ANY ? LP_FITS : LP_FITS_NOT;
+    r->fit = fit_of_class(truth, r->got_class);
+    if (truth->class == LP_NOT_FINITE) r->true_class = LP_NAN;
   }
   if (r->got_class == LP_FINITE && truth->class == LP_FINITE) return;
   r->error = r->error_ulp = r->ratio = r->pairwise_ratio = r->scaled_error = r->fit == LP_FITS ? 0.0 : INFINITY;

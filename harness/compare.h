@@ -19,8 +19,8 @@ typedef enum lp_fit {
 
 typedef struct lp_comparison {
   lp_fit fit;
-  lp_class got_class, true_class;
-  double truth; /* the middle of the enclosure as a double, or its class */
+  lp_class got_class, true_class; /* one of the first four: where no finite number is right, and no other is, NaN */
+  double truth;                   /* the middle of the enclosure as a double, or its class */
   double
       error; /* |got - truth|, rounded up; 0 when the classes are the same and not finite, infinity when they differ */
   double error_ulp;      /* in units in the last place of truth in the dtype */

@@ -1,5 +1,6 @@
 #include "harness/examine.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 #include "reference/exact/round.h"
@@ -20,10 +21,11 @@ static lp_status refused(lp_examination *e, lp_arena *arena, const lp_error *why
 
 static lp_status run_reference(lp_examination *e, lp_arena *arena, const lp_plan *plan, lp_error *error) {
   LP_TRY(lp_arena_outcome(arena, &e->reference, &plan->outcome, error));
-  double *scratch = lp_arena_alloc(arena, plan->scratch + 1, sizeof *scratch);
+  double *scratch = malloc((plan->scratch + 1) * sizeof *scratch); /* not the arena's, which may outlive many cases */
   if (!scratch) return lp_fail(error, LP_NO_MEMORY, "out of memory for the scratch space of %s", plan->c->loss->name);
   lp_reference_run(&e->reference, plan, scratch);
   e->regimes = lp_reference_regimes(plan, scratch);
+  free(scratch);
   return LP_OK;
 }
 

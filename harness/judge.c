@@ -15,8 +15,11 @@ const char *lp_verdict_name(lp_verdict_kind kind) {
 }
 
 const char *lp_cause_name(lp_cause cause) {
-  static const char *const names[] = {"none",    "value",   "class", "kink",    "shape",       "missing", "unwanted",
-                                      "accepts", "rejects", "crash", "timeout", "unsupported", "wide",    "stale"};
+  static const char *const names[] = {"none",          "value",         "class",       "kink",      "shape",
+                                      "missing",       "unwanted",      "accepts",     "rejects",   "crash",
+                                      "timeout",       "unsupported",   "wide",        "stale",     "law",
+                                      "out-of-bounds", "exit",          "memory",      "closed",    "garbage",
+                                      "oversized",     "changed-input", "stray-write", "unwritten", "unstable"};
   return names[cause];
 }
 
@@ -55,11 +58,24 @@ static void describe(lp_verdict *v) {
   }
 }
 
+/* Where switches that nest are within rounding of one another, the effects that are known do not make up all gradients
+ * that a right implementation may give: a finite one that they do not explain is no proof of a fault. */
+static const char *const careful = "several kinks nest within rounding: what they allow together is not known";
+
+/* Was it a proof but for that? */
+static bool doubt_entangled(lp_comparison *r, const lp_exact_number *number) {
+  const bool finite = r->got_class == LP_FINITE && r->true_class == LP_FINITE;
+  if (!number->entangled || !finite || r->fit != LP_FITS_NOT) return false;
+  r->fit = LP_FITS_PERHAPS;
+  return true;
+}
+
 /* The worst element of an output under a choice at the kinks (NULL: as the numbers are). */
 static lp_verdict judge_output(const lp_output *got, const lp_exact *exact, int output, const lp_judging *how,
                                const double *share) {
   const lp_exact_output *want = &exact->outputs[output];
   lp_verdict v = {.kind = LP_VERDICT_PASS, .input = want->input, .index = LP_WHOLE_OUTPUT};
+  bool doubted = false;
   for (int64_t i = 0; i < want->layout.numel; i++) {
     lp_comparison r;
     lp_compare(&r, got->tensor.f64[i], &want->numbers[i], want->layout.dtype, how->flushes_subnormals);
@@ -70,14 +86,17 @@ static lp_verdict judge_output(const lp_output *got, const lp_exact *exact, int 
       lp_exact_number_clear(&number);
       v.other_side = true;
     }
+    const bool doubt = doubt_entangled(&r, &want->numbers[i]);
     const lp_grade grade = grade_of(&r);
     if (grade > v.grade) v.grade = grade;
     if (i > 0 && !worse(&r, &v.at)) continue;
     v.index = i;
+    doubted = doubt;
     v.got = got->tensor.f64[i];
     v.at = r;
   }
   describe(&v);
+  if (doubted) snprintf(v.reason, sizeof v.reason, "%s", careful);
   return v;
 }
 
@@ -166,9 +185,11 @@ static int judge_outputs(lp_verdict *verdicts, const lp_case *c, const lp_outcom
   return n;
 }
 
+static bool is_off(const lp_verdict *v) { return v->input >= 0 && v->kind != LP_VERDICT_PASS; }
+
 static bool any_gradient_off(const lp_verdict *verdicts, int n) {
   for (int i = 0; i < n; i++) {
-    if (verdicts[i].input >= 0 && verdicts[i].kind != LP_VERDICT_PASS) return true;
+    if (is_off(&verdicts[i])) return true;
   }
   return false;
 }
@@ -194,50 +215,99 @@ static bool is_off_apart_from_kinks(const lp_outcome *candidate, const lp_exact 
   for (int64_t i = 0; changeable && i < want->layout.numel && !off; i++) {
     lp_comparison r;
     lp_compare(&r, got->tensor.f64[i], &want->numbers[i], want->layout.dtype, how->flushes_subnormals);
+    doubt_entangled(&r, &want->numbers[i]);
     off = !changeable[i] && r.fit == LP_FITS_NOT;
   }
   free(changeable);
   return off;
 }
 
-/* Marks the gradients that are off as contradicting every choice at the kinks, or as undecided. */
-static void condemn(lp_verdict *verdicts, int n, const lp_outcome *candidate, const lp_exact *exact,
-                    const lp_judging *how, const lp_kink_answer *answer) {
-  for (int i = 0; i < n; i++) {
-    lp_verdict *v = &verdicts[i];
-    const bool blamed = answer->output < 0 || v->input == exact->outputs[answer->output].input;
-    if (v->input < 0 || v->kind == LP_VERDICT_PASS) continue;
-    if (is_off_apart_from_kinks(candidate, exact, v->input, how)) continue;
-    if (answer->fit == LP_FITS_NOT && blamed && v->cause != LP_CAUSE_CLASS) {
-      v->kind = LP_VERDICT_FAIL;
-      v->cause = LP_CAUSE_KINK;
-      snprintf(v->reason, sizeof v->reason, "no choice of sides at the kinks of the case gives this gradient");
-    } else if (answer->fit == LP_FITS_PERHAPS) {
-      v->kind = LP_VERDICT_INCONCLUSIVE;
-      v->cause = LP_CAUSE_WIDE;
-      snprintf(v->reason, sizeof v->reason, "too many kinks meet to decide whether some choice of sides gives this");
-    }
-  }
+static unsigned bit_of(const lp_exact *exact, const lp_verdict *v) {
+  return 1u << (lp_exact_find(exact, v->input) - exact->outputs);
 }
 
-/* A gradient that is off although the case has kinks may be right on other sides of them. */
-static void reconsider(lp_verdict *verdicts, int n, const lp_case *c, const lp_outcome *candidate,
-                       const lp_exact *exact, const lp_judging *how) {
+/* The gradients of an outcome that is judged again on other sides of the kinks. */
+typedef struct retrial {
+  lp_verdict *verdicts;
+  int n;
+  const lp_case *c;
+  const lp_outcome *candidate;
+  const lp_exact *exact;
+  const lp_judging *how;
+  unsigned open; /* of exact->outputs, as bits: those whose elements may all be explained by the kinks */
+} retrial;
+
+/* Is there a choice for these outputs? Where there is, they are judged by it. */
+static lp_fit try_outputs(const retrial *r, unsigned outputs, bool accept) {
   lp_kink_answer answer;
   lp_verdict again[LP_MAX_VERDICTS];
-  if (lp_kinks_solve(&answer, candidate, exact, how, NULL) == LP_OK && answer.share) {
-    judge_outputs(again, c, candidate, exact, how, answer.share);
-    const bool solved = answer.fit == LP_FITS;
-    for (int i = 0; i < n; i++) {
-      if (verdicts[i].input >= 0 && verdicts[i].kind != LP_VERDICT_PASS && solved) verdicts[i] = again[i];
-    }
-    if (!solved) condemn(verdicts, n, candidate, exact, how, &answer);
+  lp_fit fit = LP_FITS_PERHAPS;
+  if (lp_kinks_solve_some(&answer, r->candidate, r->exact, r->how, outputs, NULL) == LP_OK) fit = answer.fit;
+  if (accept && fit == LP_FITS) judge_outputs(again, r->c, r->candidate, r->exact, r->how, answer.share);
+  for (int i = 0; i < r->n && accept && fit == LP_FITS; i++) {
+    if (is_off(&r->verdicts[i]) && (bit_of(r->exact, &r->verdicts[i]) & outputs)) r->verdicts[i] = again[i];
   }
   free(answer.share);
+  return fit;
 }
 
-/* Where switches that nest are within rounding of one another, the effects that are known do not make up all gradients
- * that a right implementation may give: a finite one that they do not explain is no proof of a fault. */
+/* A wrong class is told as such. */
+static void refuse(lp_verdict *v, const char *reason) {
+  v->kind = LP_VERDICT_FAIL;
+  if (v->cause == LP_CAUSE_CLASS) return;
+  v->cause = LP_CAUSE_KINK;
+  snprintf(v->reason, sizeof v->reason, "%s", reason);
+}
+
+/* The outputs for which there is no choice even alone fail and are left out of what follows. Were there any? */
+static bool refuse_alone(retrial *r) {
+  bool any = false;
+  for (int i = 0; i < r->n; i++) {
+    lp_verdict *v = &r->verdicts[i];
+    if (!is_off(v) || !(bit_of(r->exact, v) & r->open)) continue;
+    if (try_outputs(r, bit_of(r->exact, v), false) != LP_FITS_NOT) continue;
+    refuse(v, "no choice of sides at the kinks of the case gives this gradient");
+    r->open &= ~bit_of(r->exact, v);
+    any = true;
+  }
+  return any;
+}
+
+static void refuse_together(const retrial *r) {
+  for (int i = 0; i < r->n; i++) {
+    lp_verdict *v = &r->verdicts[i];
+    if (!is_off(v) || !(bit_of(r->exact, v) & r->open)) continue;
+    refuse(v, "some choice of sides at the kinks gives this gradient, but none gives all gradients of the case");
+  }
+}
+
+static void leave_undecided(const retrial *r) {
+  for (int i = 0; i < r->n; i++) {
+    lp_verdict *v = &r->verdicts[i];
+    if (!is_off(v) || !(bit_of(r->exact, v) & r->open)) continue;
+    const bool doubted = v->index >= 0 && lp_exact_find(r->exact, v->input)->numbers[v->index].entangled;
+    v->kind = LP_VERDICT_INCONCLUSIVE;
+    v->cause = LP_CAUSE_WIDE;
+    snprintf(v->reason, sizeof v->reason, "%s",
+             doubted ? careful : "too many kinks meet to decide whether some choice of sides gives this");
+  }
+}
+
+/* A gradient that is off although the case has kinks may be right on other sides of them. Those that are off where no
+ * kink is, or that no choice explains, say nothing against the others. */
+static void reconsider(lp_verdict *verdicts, int n, const lp_case *c, const lp_outcome *candidate,
+                       const lp_exact *exact, const lp_judging *how) {
+  retrial r = {verdicts, n, c, candidate, exact, how, ~0u};
+  lp_fit fit = LP_FITS_NOT;
+  for (int i = 0; i < n; i++) {
+    const bool apart = is_off(&verdicts[i]) && is_off_apart_from_kinks(candidate, exact, verdicts[i].input, how);
+    if (apart) r.open &= ~bit_of(exact, &verdicts[i]);
+  }
+  while ((fit = try_outputs(&r, r.open, true)) == LP_FITS_NOT && refuse_alone(&r)) continue;
+  if (fit == LP_FITS_NOT) refuse_together(&r);
+  if (fit == LP_FITS_PERHAPS) leave_undecided(&r);
+}
+
 static void be_careful(lp_verdict *verdicts, int n) {
   for (int i = 0; i < n; i++) {
     lp_verdict *v = &verdicts[i];
@@ -245,11 +315,11 @@ static void be_careful(lp_verdict *verdicts, int n) {
       continue;
     v->kind = LP_VERDICT_INCONCLUSIVE;
     v->cause = LP_CAUSE_WIDE;
-    snprintf(v->reason, sizeof v->reason, "several kinks nest within rounding: what they allow together is not known");
+    snprintf(v->reason, sizeof v->reason, "%s", careful);
   }
 }
 
-/* Where a loss has a second convention for its gradient, profile math takes either, whole. */
+/* Where a loss has a second convention for its gradient, profile math takes either, whole, or the declared one. */
 static void try_alternative(lp_verdict *verdicts, int n, const lp_outcome *candidate, const lp_exact *exact,
                             const lp_judging *how) {
   lp_exact other = *exact;
@@ -257,9 +327,10 @@ static void try_alternative(lp_verdict *verdicts, int n, const lp_outcome *candi
   const lp_output *got = lp_outcome_find(candidate, exact->alternative.input);
   if (!got || !lp_tensor_same_shape(&got->tensor, &exact->alternative.layout)) return;
   for (int i = 0; i < n; i++) {
-    if (verdicts[i].input != exact->alternative.input || verdicts[i].kind == LP_VERDICT_PASS) continue;
+    const bool only = how->convention == LP_CONVENTION_DERIVATIVE;
+    if (verdicts[i].input != exact->alternative.input || (verdicts[i].kind == LP_VERDICT_PASS && !only)) continue;
     const lp_verdict v = judge_output(got, &other, 1, how, NULL);
-    if (v.kind == LP_VERDICT_PASS) verdicts[i] = v;
+    if (v.kind == LP_VERDICT_PASS || only) verdicts[i] = v;
   }
 }
 
@@ -273,7 +344,8 @@ int lp_judge(lp_verdict verdicts[LP_MAX_VERDICTS], const lp_case *c, const lp_ou
     reconsider(outputs, n, c, candidate, exact, how);
   }
   if (exact->entangled) be_careful(outputs, n);
-  if (exact->has_alternative && how->profile == LP_PROFILE_MATH) try_alternative(outputs, n, candidate, exact, how);
+  const bool either = how->profile == LP_PROFILE_MATH && how->convention != LP_CONVENTION_PYTORCH;
+  if (exact->has_alternative && either) try_alternative(outputs, n, candidate, exact, how);
   return 1 + n;
 }
 

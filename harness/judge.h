@@ -43,13 +43,25 @@ typedef enum lp_cause {
   LP_CAUSE_UNSUPPORTED,
   LP_CAUSE_WIDE,  /* inconclusive: the enclosure is too wide */
   LP_CAUSE_STALE, /* a registered erratum that no longer shows */
+  LP_CAUSE_LAW,   /* the answers to derived cases contradict one another */
+  /* How the candidate behaved, in the words of lp_conduct; LP_CAUSE_CRASH is a signal, LP_CAUSE_TIMEOUT a hang. */
+  LP_CAUSE_OUT_OF_BOUNDS,
+  LP_CAUSE_EXIT,
+  LP_CAUSE_MEMORY,
+  LP_CAUSE_CLOSED,
+  LP_CAUSE_GARBAGE,
+  LP_CAUSE_OVERSIZED,
+  LP_CAUSE_CHANGED_INPUT,
+  LP_CAUSE_STRAY_WRITE,
+  LP_CAUSE_UNWRITTEN,
+  LP_CAUSE_UNSTABLE,
 } lp_cause;
 
 typedef struct lp_verdict {
   lp_verdict_kind kind;
   lp_cause cause;
   lp_grade grade;   /* of the worst element; NONE when nothing was compared */
-  int input;        /* LP_OUTPUT_LOSS or the index of the gradient's input; LP_OUTPUT_CASE for accept or reject */
+  int input;        /* LP_OUTPUT_LOSS or the index of the gradient's input, or one of those below */
   int64_t index;    /* element with the worst ratio; LP_WHOLE_OUTPUT when no element was compared */
   double got;       /* at that element */
   lp_comparison at; /* likewise */
@@ -57,11 +69,18 @@ typedef struct lp_verdict {
   char reason[160]; /* one sentence when kind is not PASS */
 } lp_verdict;
 
-enum { LP_OUTPUT_CASE = -2, LP_WHOLE_OUTPUT = -1, LP_MAX_VERDICTS = 2 + LP_MAX_OUTPUTS };
+/* Beside the outputs: accept or reject; the conduct; a law. */
+enum { LP_OUTPUT_CASE = -2, LP_OUTPUT_CONDUCT = -3, LP_OUTPUT_LAW = -4 };
+
+enum { LP_WHOLE_OUTPUT = -1, LP_MAX_VERDICTS = 2 + LP_MAX_OUTPUTS };
+
+/* Where a loss has two conventions for a gradient (ctc), under profile math. */
+typedef enum lp_convention { LP_CONVENTION_ANY = 0, LP_CONVENTION_PYTORCH, LP_CONVENTION_DERIVATIVE } lp_convention;
 
 typedef struct lp_judging {
   lp_profile profile;
-  bool flushes_subnormals; /* the candidate declares that its arithmetic does */
+  bool flushes_subnormals;  /* the candidate declares that its arithmetic does */
+  lp_convention convention; /* likewise */
 } lp_judging;
 
 /* Judges `candidate`. exact: what is true, or NULL when the case must be rejected. Returns how many verdicts it wrote:

@@ -28,11 +28,15 @@ typedef struct component {
   int64_t index;
   double got;
   int first, count;
+  bool changes_class; /* on some side of some kink */
+  bool vague;         /* what its number is on other sides is not known for sure: it contradicts nothing */
 } component;
 
 typedef struct problem {
   const lp_exact *exact;
   const lp_judging *how;
+  unsigned outputs; /* that are asked about */
+  bool *one_sided;  /* [n_kinks]: kinks that change classes, of which no mixture is made */
   link *links;
   int n_links;
   component *components;
@@ -59,12 +63,20 @@ static void start_number(lp_exact_number *n, const lp_exact_number *base) {
   mag_set(&n->scale, &base->scale);
 }
 
+/* The class of a number of which one part changes its own. Where other parts are infinite or NaN too they may leave it
+ * another one: such components are vague. */
+static lp_class change_class(lp_class whole, lp_class from, lp_class to) {
+  if (from == to) return whole;
+  return from == LP_FINITE ? lp_exact_class_of_parts(whole, to) : to;
+}
+
 /* Adds the shares of one kink. */
-static void add_effect(lp_exact_number *n, const lp_kink_effect *effect, const double *share) {
+static void add_effect(lp_exact_number *n, const lp_kink *kink, const lp_kink_effect *effect, const double *share) {
   arb_t part;
   arb_init(part);
   for (int side = 0; side < SIDES; side++) {
     if (share[side] == 0.0) continue;
+    n->class = change_class(n->class, effect->class[kink->side + 1], effect -> class[side]);
     arb_set_d(part, share[side]);
     arb_addmul(&n->value, part, &effect->change[side], LP_EXACT_PRECISION_MAX);
     mag_add(&n->scale, &n->scale, &effect->scale[side]);
@@ -78,15 +90,20 @@ void lp_kinks_apply(lp_exact_number *number, const lp_exact *exact, int output, 
   for (int k = 0; share && k < exact->n_kinks; k++) {
     for (int i = 0; i < exact->kinks[k].n_effects; i++) {
       const lp_kink_effect *effect = &exact->kinks[k].effects[i];
-      if (effect->output == output && effect->index == index) add_effect(number, effect, &share[SIDES * k]);
+      if (effect->output == output && effect->index == index) {
+        add_effect(number, &exact->kinks[k], effect, &share[SIDES * k]);
+      }
     }
   }
 }
 
+/* A vague component fits for sure only by its own class. */
 static lp_fit fit_of(const problem *p, const component *c, const lp_exact_number *number) {
+  const lp_exact_output *out = &p->exact->outputs[c->output];
   lp_comparison r;
-  lp_compare(&r, c->got, number, p->exact->outputs[c->output].layout.dtype, p->how->flushes_subnormals);
-  return r.fit;
+  lp_compare(&r, c->got, number, out->layout.dtype, p->how->flushes_subnormals);
+  const bool sure = !c->vague || (r.fit == LP_FITS && number->class == out->numbers[c->index].class);
+  return sure ? r.fit : LP_FITS_PERHAPS;
 }
 
 /* Does the component fit when every kink has these shares? */
@@ -96,7 +113,7 @@ static lp_fit fit_under(const problem *p, const component *c, const double *shar
   start_number(&number, &p->exact->outputs[c->output].numbers[c->index]);
   for (int i = 0; i < c->count; i++) {
     const link *l = &p->links[c->first + i];
-    add_effect(&number, l->effect, &share[SIDES * l->kink]);
+    add_effect(&number, &p->exact->kinks[l->kink], l->effect, &share[SIDES * l->kink]);
   }
   const lp_fit fit = fit_of(p, c, &number);
   lp_exact_number_clear(&number);
@@ -121,11 +138,16 @@ static unsigned allowed_sides(const lp_kink *kink, const lp_judging *how) {
   return ALL_SIDES;
 }
 
-static int by_place(const void *a, const void *b) {
-  const lp_kink_effect *x = ((const link *)a)->effect, *y = ((const link *)b)->effect;
+static int by_element(const link *a, const link *b) {
+  const lp_kink_effect *x = a->effect, *y = b->effect;
   if (x->output != y->output) return x->output < y->output ? -1 : 1;
-  if (x->index != y->index) return x->index < y->index ? -1 : 1;
-  return ((const link *)a)->kink - ((const link *)b)->kink;
+  return x->index == y->index ? 0 : x->index < y->index ? -1 : 1;
+}
+
+static int by_place(const void *a, const void *b) {
+  const link *x = a, *y = b;
+  const int order = by_element(x, y);
+  return order != 0 ? order : x->kink - y->kink;
 }
 
 static int count_effects(const lp_exact *exact) {
@@ -136,31 +158,61 @@ static int count_effects(const lp_exact *exact) {
 
 static bool is_open(unsigned mask) { return (mask & (mask - 1)) != 0; }
 
-/* Kinks do not change what is infinite, NaN or not claimed. */
-static bool can_change(const lp_exact *exact, const lp_kink_effect *e) {
-  return exact->outputs[e->output].numbers[e->index].class == LP_FINITE;
+static bool is_asked_about(const problem *p, const lp_kink_effect *e) {
+  const bool claimed = p->exact->outputs[e->output].numbers[e->index].class != LP_ANY;
+  return claimed && (p->outputs >> e->output & 1) != 0;
 }
 
 static void list_links(problem *p, const unsigned char *allowed) {
   for (int k = 0; k < p->exact->n_kinks; k++) {
     const lp_kink *kink = &p->exact->kinks[k];
     for (int i = 0; is_open(allowed[k]) && i < kink->n_effects; i++) {
-      if (can_change(p->exact, &kink->effects[i])) p->links[p->n_links++] = (link){k, &kink->effects[i]};
+      if (is_asked_about(p, &kink->effects[i])) p->links[p->n_links++] = (link){k, &kink->effects[i]};
     }
   }
   qsort(p->links, (size_t)p->n_links, sizeof *p->links, by_place);
 }
 
+static bool changes_class(const problem *p, const link *l) {
+  const lp_class *class = l->effect->class, held = class[p->exact->kinks[l->kink].side + 1];
+  return class[0] != held || class[1] != held || class[2] != held;
+}
+
+/* Is the number's class on other sides of a link that changes it unknown? A part that stops being infinite or NaN tells
+ * only where it is the only part. */
+static bool is_vague(const problem *p, const link *l) {
+  const lp_exact_number *n = &p->exact->outputs[l->effect->output].numbers[l->effect->index];
+  const lp_class own = l->effect->class[p->exact->kinks[l->kink].side + 1];
+  return own != LP_FINITE && (n->terms != l->effect->terms || n->class != own);
+}
+
+/* Two links of one term that change classes: what they do together is not known. */
+static void look_at_classes(problem *p, component *c) {
+  int64_t term = -1;
+  c->vague = p->exact->outputs[c->output].numbers[c->index].entangled;
+  for (int i = c->first; i < c->first + c->count; i++) {
+    const link *l = &p->links[i];
+    if (!changes_class(p, l)) continue;
+    c->vague = c->vague || is_vague(p, l) || p->exact->kinks[l->kink].term == term;
+    c->changes_class = p->one_sided[l->kink] = true;
+    term = p->exact->kinks[l->kink].term;
+  }
+}
+
+/* Kinks change what is infinite or NaN only by its class: other components, with all their links, are left out. */
 static void list_components(problem *p, const lp_outcome *candidate) {
-  for (int i = 0; i < p->n_links; i++) {
+  const int n = p->n_links;
+  p->n_links = 0;
+  for (int i = 0, next; i < n; i = next) {
     const lp_kink_effect *e = p->links[i].effect;
-    component *last = p->n_components > 0 ? &p->components[p->n_components - 1] : NULL;
-    if (!last || last->output != e->output || last->index != e->index) {
-      const lp_output *out = lp_outcome_find(candidate, p->exact->outputs[e->output].input);
-      last = &p->components[p->n_components++];
-      *last = (component){.output = e->output, .index = e->index, .got = out->tensor.f64[e->index], .first = i};
-    }
-    last->count++;
+    const lp_output *out = lp_outcome_find(candidate, p->exact->outputs[e->output].input);
+    component c = {e->output, e->index, out->tensor.f64[e->index], .first = p->n_links};
+    for (next = i; next < n && by_element(&p->links[next], &p->links[i]) == 0; next++) c.count++;
+    memmove(&p->links[c.first], &p->links[i], (size_t)c.count * sizeof *p->links);
+    look_at_classes(p, &c);
+    if (!c.changes_class && p->exact->outputs[c.output].numbers[c.index].class != LP_FINITE) continue;
+    p->n_links += c.count;
+    p->components[p->n_components++] = c;
   }
 }
 
@@ -245,7 +297,7 @@ static bool try_sides(problem *p, const component *c, const unsigned char *allow
     lp_exact_number number;
     init_number(&number);
     start_number(&number, so_far);
-    add_effect(&number, l->effect, share);
+    add_effect(&number, &p->exact->kinks[l->kink], l->effect, share);
     if (try_sides(p, c, allowed, at + 1, &number, supported)) {
       supported[at] = (unsigned char)(supported[at] | 1u << side);
       any = true;
@@ -417,13 +469,16 @@ static void widest_budget(mag_t budget, const problem *p, const component *c) {
   mag_clear(absolute);
 }
 
-/* An infinite number is no equation: what must be true of it is left to can_overflow and the last comparison. */
+/* An infinite number is no equation, nor is one whose class kinks change: what must be true of it is left to
+ * can_overflow, can_have_class and the last comparison. */
+static bool is_equation(const component *c) { return isfinite(c->got) && !c->changes_class; }
+
 static void set_up_component(mixture *m, int i) {
   const problem *p = m->p;
   const component *c = &p->components[i];
   m->targets[i] = 0.0;
   m->slacks[i] = 1.0;
-  if (!isfinite(c->got)) return;
+  if (!is_equation(c)) return;
   mag_t budget;
   arb_t rest;
   mag_init(budget);
@@ -473,9 +528,28 @@ static bool can_overflow(const problem *p, const component *c) {
   return can;
 }
 
+/* Does some choice of sides from link `at` on give the class of what was got? A finite number may overflow. */
+static bool can_have_class(const problem *p, const component *c, int at, lp_class class) {
+  const lp_class got = lp_classify(c->got);
+  if (class == got || class == LP_ANY || (class == LP_FINITE && got != LP_NAN)) return true;
+  for (int i = at; i < c->count; i++) {
+    const link *l = &p->links[c->first + i];
+    const lp_class held = l->effect->class[p->exact->kinks[l->kink].side + 1];
+    for (int side = 0; side < SIDES && changes_class(p, l); side++) {
+      const lp_class other = change_class(class, held, l->effect->class[side]);
+      if (other != class && can_have_class(p, c, i + 1, other)) return true;
+    }
+  }
+  return false;
+}
+
 /* Can no mixture explain this component even alone? */
 static bool outside_hull(const mixture *m, int i) {
   const component *c = &m->p->components[i];
+  if (c->vague) return false;
+  if (c->changes_class) {
+    return !can_have_class(m->p, c, 0, m->p->exact->outputs[c->output].numbers[c->index].class);
+  }
   if (isinf(c->got)) return !can_overflow(m->p, c);
   double low = -m->slacks[i], high = m->slacks[i];
   for (int k = c->first; k < c->first + c->count; k++) {
@@ -515,7 +589,7 @@ static int contradiction(const mixture *m) {
   for (int k = 0; k < m->p->exact->n_kinks; k++) m->of_kink[k] = (polygon){{{0, 0}, {1, 0}, {0, 1}}, 3};
   for (int i = 0; i < m->p->n_components; i++) {
     const component *c = &m->p->components[i];
-    if (c->count != 1) continue;
+    if (c->count != 1 || c->vague) continue;
     polygon *g = &m->of_kink[m->p->links[c->first].kink];
     cut_by(g, &m->slopes[c->first], m->targets[i], m->slacks[i]);
     if (g->n == 0) return i;
@@ -608,6 +682,7 @@ static void settle_residuals(mixture *m, const double *share) {
 
 /* Kinks whose sides may be mixed: all, or under profile pytorch only those of groups. */
 static bool mixes(const problem *p, int kink) {
+  if (p->one_sided[kink]) return false;
   return p->how->profile == LP_PROFILE_MATH || p->exact->kinks[kink].group > 0;
 }
 
@@ -639,6 +714,7 @@ static double most_along(const mixture *m, int kink) {
 static bool is_separated(const mixture *m) {
   double target = 0.0, reached = 0.0;
   for (int i = 0; i < m->p->n_components; i++) {
+    if (m->p->components[i].vague) m->residuals[i] = 0.0;
     target += m->residuals[i] * m->targets[i];
     reached += fabs(m->residuals[i]) * m->slacks[i];
   }
@@ -646,9 +722,65 @@ static bool is_separated(const mixture *m) {
   return target > reached;
 }
 
+/* --- where descent begins --- */
+
+/* Does rounding decide among switches that share, so that any number of them may tie? */
+static bool has_open_group(const problem *p) {
+  for (int i = 0; i < p->n_links; i++) {
+    if (p->exact->kinks[p->links[i].kink].group > 0) return true;
+  }
+  return false;
+}
+
+/* Moves a part of a kink from the side that the numbers hold to another one. */
+static void lend(const problem *p, double *share, int kink, int side, double part) {
+  const int held = p->exact->kinks[kink].side + 1;
+  choose(share, kink, held);
+  if (side == held) return;
+  share[SIDES * kink + side] = part;
+  share[SIDES * kink + held] = 1.0 - part;
+}
+
 static void hold_mixed(const problem *p, double *share) {
   for (int k = 0; k < p->exact->n_kinks; k++) {
-    if (mixes(p, k)) choose(share, k, p->exact->kinks[k].side + 1);
+    if (mixes(p, k)) lend(p, share, k, p->exact->kinks[k].side + 1, 1.0);
+  }
+}
+
+/* What a component that only this link changes says of its kink. */
+static void read_off_link(const mixture *m, double *share, int l) {
+  const int kink = m->p->links[l].kink;
+  const double target = m->targets[m->component_of[l]];
+  for (int side = 0; side < SIDES; side++) {
+    const double part = target / m->slopes[l].of[side];
+    if (part > 0.0 && isfinite(part)) lend(m->p, share, kink, side, fmin(part, 1.0));
+  }
+}
+
+/* Reads the mixtures off the components that are one kink's own, as rows of a batch have them. */
+static void read_off_mixed(const mixture *m, double *share) {
+  hold_mixed(m->p, share);
+  for (int l = 0; l < m->p->n_links; l++) {
+    const component *c = &m->p->components[m->component_of[l]];
+    if (c->count == 1 && is_equation(c) && mixes(m->p, m->p->links[l].kink)) read_off_link(m, share, l);
+  }
+  pull_in(m->p->exact, share);
+}
+
+/* PyTorch's choice for members of a group that tie after rounding: equal parts, of which the numbers' own choice has
+ * `rest` too, where no kink stands for it. */
+static void split_evenly(const problem *p, double *share, int rest) {
+  const lp_exact *exact = p->exact;
+  hold_mixed(p, share);
+  for (int first = 0; first < exact->n_kinks; first++) {
+    int members = 0;
+    if (!begins_group(exact, first)) continue;
+    while (first + members < exact->n_kinks && exact->kinks[first + members].group == exact->kinks[first].group) {
+      members++;
+    }
+    for (int k = first; k < first + members; k++) {
+      if (mixes(p, k)) lend(p, share, k, LP_ABOVE + 1, 1.0 / (members + rest));
+    }
   }
 }
 
@@ -658,13 +790,22 @@ static int next_alone(const mixture *m, int kink) {
   return kink;
 }
 
+/* The numbers' own choice comes last: the residuals that it leaves separate best what cannot be reached. */
+static bool descend_from_each(mixture *m, double *share) {
+  read_off_mixed(m, share);
+  if (descend(m, share)) return true;
+  for (int rest = 0; rest < 2 && has_open_group(m->p); rest++) {
+    split_evenly(m->p, share, rest);
+    if (descend(m, share)) return true;
+  }
+  hold_mixed(m->p, share);
+  return descend(m, share);
+}
+
 /* Every combination of sides of the kinks that are chosen alone, as far as `descents` last; mixtures of the others. */
 static bool descend_everywhere(mixture *m, int from, int *descents, double *share) {
   const int kink = next_alone(m, from);
-  if (kink == m->p->exact->n_kinks) {
-    hold_mixed(m->p, share);
-    return (*descents)-- > 0 && descend(m, share);
-  }
+  if (kink == m->p->exact->n_kinks) return (*descents)-- > 0 && descend_from_each(m, share);
   for (int side = 0; side<SIDES && * descents> 0; side++) {
     choose(share, kink, side);
     if (descend_everywhere(m, kink + 1, descents, share)) return true;
@@ -741,14 +882,6 @@ static lp_status solve_mixture(const problem *p, lp_kink_answer *answer, lp_erro
   return ok ? LP_OK : lp_fail(error, LP_NO_MEMORY, "out of memory for the kinks of a case");
 }
 
-/* Does rounding decide among switches that share, so that any number of them may tie? */
-static bool has_open_group(const problem *p) {
-  for (int i = 0; i < p->n_links; i++) {
-    if (p->exact->kinks[p->links[i].kink].group > 0) return true;
-  }
-  return false;
-}
-
 /* Beside a norm's zero rounding gives any direction, and members that tie after rounding share evenly: where no one
  * side of each explains the gradient and groups are open, mixtures of these are tried. */
 static lp_status solve_rounded(problem *p, unsigned char *allowed, lp_kink_answer *answer, lp_error *error) {
@@ -762,7 +895,8 @@ static lp_status solve_rounded(problem *p, unsigned char *allowed, lp_kink_answe
 /* A component that is NaN, which no choice is, or NULL. */
 static const component *find_nan(const problem *p) {
   for (int i = 0; i < p->n_components; i++) {
-    if (isnan(p->components[i].got)) return &p->components[i];
+    const component *c = &p->components[i];
+    if (isnan(c->got) && !c->changes_class && !c->vague) return c;
   }
   return NULL;
 }
@@ -786,19 +920,27 @@ static lp_status solve(problem *p, unsigned char *allowed, const lp_outcome *can
 
 lp_status lp_kinks_solve(lp_kink_answer *answer, const lp_outcome *candidate, const lp_exact *exact,
                          const lp_judging *how, lp_error *error) {
+  return lp_kinks_solve_some(answer, candidate, exact, how, ~0u, error);
+}
+
+lp_status lp_kinks_solve_some(lp_kink_answer *answer, const lp_outcome *candidate, const lp_exact *exact,
+                              const lp_judging *how, unsigned outputs, lp_error *error) {
   const size_t n = (size_t)count_effects(exact) + 1;
   link *const links = calloc(n, sizeof *links);
   component *const components = calloc(n, sizeof *components);
-  problem p = {.exact = exact, .how = how, .links = links, .components = components};
+  bool *const one_sided = calloc((size_t)exact->n_kinks + 1, sizeof *one_sided);
+  problem p = {
+      .exact = exact, .how = how, .outputs = outputs, .one_sided = one_sided, .links = links, .components = components};
   unsigned char *allowed = calloc((size_t)exact->n_kinks + 1, 1);
   *answer = (lp_kink_answer){.fit = LP_FITS_PERHAPS, .output = -1};
   answer->share = calloc((size_t)exact->n_kinks + 1, SIDES * sizeof(double));
   lp_status status = lp_fail(error, LP_NO_MEMORY, "out of memory for the kinks of a case");
-  if (links && components && allowed && answer->share) {
+  if (links && components && one_sided && allowed && answer->share) {
     status = solve(&p, allowed, candidate, answer, error);
   }
   free(links);
   free(components);
+  free(one_sided);
   free(allowed);
   return status;
 }

@@ -6,7 +6,7 @@
 #include "reference/exact/exact.h"
 
 static double budget_of(const lp_exact_number *number, lp_dtype dtype, bool flushes) {
-  if (number->class == LP_ANY) return (double)INFINITY;
+  if (number->class == LP_ANY || number->class == LP_NOT_FINITE) return (double)INFINITY;
   if (number->class != LP_FINITE) return 0.0;
   mag_t budget, absolute;
   mag_init(budget);

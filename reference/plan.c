@@ -140,7 +140,9 @@ lp_status lp_plan_broadcast(lp_plan *plan, unsigned inputs, lp_error *error) {
   for (int axis = 0; axis < rank; axis++) LP_TRY(broadcast_axis(plan, inputs, axis, &shape[rank - 1 - axis], error));
   LP_TRY(lp_tensor_init(&plan->term, LP_FLOAT64, rank, shape, error));
   for (int i = 0; i < c->loss->n_inputs; i++) {
-    if (takes_part(c, inputs, i)) set_strides(plan, i);
+    if (!takes_part(c, inputs, i)) continue;
+    set_strides(plan, i);
+    plan->broadcasts |= !lp_tensor_same_shape(&c->inputs[i], &plan->term);
   }
   return LP_OK;
 }

@@ -20,6 +20,7 @@ typedef struct lp_plan {
   lp_tensor term;                             /* shape and numel of the unreduced loss; no data */
   int64_t stride[LP_MAX_INPUTS][LP_MAX_RANK]; /* of each input over term's shape, in elements; 0 where broadcast;
                                                  set by lp_plan_broadcast */
+  bool broadcasts;                            /* an input of lp_plan_broadcast or lp_rows_broadcast is stretched */
   int64_t extent[LP_MAX_EXTENTS];             /* the loss's own sizes: N, C, T ... in an order its file states */
   size_t scratch;                             /* doubles that run and regimes_of need */
   lp_outcome outcome;                         /* layout of the outputs: names, shapes, no data */

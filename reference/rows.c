@@ -77,6 +77,27 @@ static void set_strides(lp_plan *plan, unsigned vectors, int input) {
   }
 }
 
+/* Has the input other rows than the plan's term? */
+static bool is_stretched(const lp_plan *plan, unsigned vectors, int input) {
+  const int rank = row_rank(&plan->c->inputs[input], (vectors & (1u << input)) != 0);
+  bool stretched = rank != plan->term.rank;
+  for (int axis = 0; axis < rank; axis++) {
+    stretched |= row_extent(plan, vectors, input, axis) != plan->term.shape[plan->term.rank - 1 - axis];
+  }
+  return stretched;
+}
+
+static bool widths_differ(const lp_plan *plan, unsigned vectors) {
+  int64_t least = INT64_MAX, most = -1;
+  for (int i = 0; i < plan->c->loss->n_inputs; i++) {
+    if (!(vectors & (1u << i))) continue;
+    const int64_t width = lp_rows_width(&plan->c->inputs[i]);
+    least = width < least ? width : least;
+    most = width > most ? width : most;
+  }
+  return most > least;
+}
+
 lp_status lp_rows_broadcast(lp_plan *plan, unsigned vectors, unsigned scalars, lp_error *error) {
   const lp_case *c = plan->c;
   int rank = 0;
@@ -90,8 +111,11 @@ lp_status lp_rows_broadcast(lp_plan *plan, unsigned vectors, unsigned scalars, l
   }
   LP_TRY(lp_tensor_init(&plan->term, LP_FLOAT64, rank, shape, error));
   for (int i = 0; i < c->loss->n_inputs; i++) {
-    if (takes_part(vectors, scalars, i)) set_strides(plan, vectors, i);
+    if (!takes_part(vectors, scalars, i)) continue;
+    set_strides(plan, vectors, i);
+    plan->broadcasts |= is_stretched(plan, vectors, i);
   }
+  plan->broadcasts |= widths_differ(plan, vectors);
   return LP_OK;
 }
 

@@ -57,17 +57,17 @@ static void write_run(FILE *out, const lp_certification *run, const lp_suite *su
   text(out, "profile", lp_profile_name(run->how.profile));
   text(out, "fixtures", suite->origin.producer ? suite->origin.producer : "");
   text(out, "fixtures_version", suite->origin.producer_version ? suite->origin.producer_version : "");
-  integer(out, "cases", run->n_results);
+  integer(out, "cases", run->n_selected);
   fputs("}\n", out);
 }
 
 static void write_verdict(FILE *out, const lp_result *r, int i) {
   const lp_verdict *v = &r->verdicts[i];
-  char name[LP_NAME_MAX] = "acceptance", signature[160];
+  char name[LP_NAME_MAX], signature[160];
   fputs("{\"record\":\"result\"", out);
   text(out, "case", r->entry->c.id);
   text(out, "loss", r->entry->c.loss->name);
-  text(out, "output", v->input == LP_OUTPUT_CASE ? name : lp_output_name(name, r->entry->c.loss, v->input));
+  text(out, "output", lp_result_output(name, r, i));
   text(out, "verdict", lp_verdict_name(v->kind));
   if (v->index != LP_WHOLE_OUTPUT) {
     integer(out, "index", v->index);
@@ -82,8 +82,9 @@ static void write_verdict(FILE *out, const lp_result *r, int i) {
   regimes(out, r);
   text(out, "alone", lp_off_name(r->off[i]));
   text(out, "erratum", r->errata[i] ? r->errata[i]->name : "");
-  if (v->kind != LP_VERDICT_PASS)
-    text(out, "signature", lp_signature(signature, sizeof signature, r->entry->c.loss, v));
+  if (r->about[i].id != r->entry->c.id) text(out, "question", r->about[i].id);
+  if (r->about[i].encore) text(out, "encore", r->about[i].encore);
+  if (v->kind != LP_VERDICT_PASS) text(out, "signature", lp_result_signature(signature, sizeof signature, r, i));
   text(out, "reason", v->reason);
   fputs("}\n", out);
 }
@@ -95,11 +96,42 @@ static void write_unjudged(FILE *out, const lp_result *r) {
   fputs("}\n", out);
 }
 
+static void write_conduct(FILE *out, const lp_certification *run) {
+  const char *comma = "";
+  fputs(",\"conduct\":{", out);
+  for (int k = LP_CONDUCT_GOOD + 1; k < LP_CONDUCT_COUNT; k++) {
+    if (run->conduct[k] == 0) continue;
+    fprintf(out, "%s\"%s\":%ld", comma, lp_conduct_name((lp_conduct)k), run->conduct[k]);
+    comma = ",";
+  }
+  fputc('}', out);
+}
+
+static void write_omissions(FILE *out, const lp_certification *run) {
+  const char *separator = "{";
+  fputs(",\"not_run\":[", out);
+  for (int i = 0; i < run->n_omissions; i++) {
+    const lp_omission *o = &run->omissions[i];
+    fprintf(out, "%s\"cases\":%d,\"outputs\":%d", separator, o->cases, o->outputs);
+    text(out, "reason", o->why);
+    fputc('}', out);
+    separator = ",{";
+  }
+  fputc(']', out);
+}
+
 static void write_summary(FILE *out, const lp_certification *run) {
   fputs("{\"record\":\"summary\"", out);
   integer(out, "losses", run->n_losses);
-  integer(out, "cases", run->n_results);
+  integer(out, "cases", run->n_selected);
+  integer(out, "judged", run->n_results);
+  integer(out, "ran", run->n_ran);
   for (int k = 0; k <= LP_VERDICT_WAIVED; k++) integer(out, lp_verdict_name((lp_verdict_kind)k), run->counts[k]);
+  integer(out, "laws_hold", run->laws.hold);
+  integer(out, "laws_broken", run->laws.broken);
+  integer(out, "laws_unanswered", run->laws.unanswered);
+  write_conduct(out, run);
+  write_omissions(out, run);
   integer(out, "harness_faults", run->harness_faults);
   integer(out, "exit_code", lp_certification_exit_code(run));
   fputs("}\n", out);

@@ -14,7 +14,7 @@
 #include "golden/hdf5.h"
 #include "reference/registry.h"
 
-enum { MAX_FLAGS = 24, FIRST_LONG = 256 };
+enum { MAX_FLAGS = 48, FIRST_LONG = 256 };
 
 /* --- options ------------------------------------------------------------------------------------------------ */
 
@@ -30,11 +30,11 @@ static void print_help(const lp_command *c) {
   }
 }
 
-static bool parse_count(int *value, const char *text) {
+static bool parse_count(int *value, const char *text, int least) {
   char *end;
   errno = 0;
   const long x = strtol(text, &end, 10);
-  if (errno || *end || end == text || x < 1 || x > INT_MAX) return false;
+  if (errno || *end || end == text || x < least || x > INT_MAX) return false;
   *value = (int)x;
   return true;
 }
@@ -70,7 +70,9 @@ static const char *set_flag(const lp_flag *f, const char *text) {
       *(const char **)f->value = text;
       return NULL;
     case LP_FLAG_COUNT:
-      return parse_count(f->value, text) ? NULL : "a whole number >= 1";
+      return parse_count(f->value, text, 1) ? NULL : "a whole number >= 1";
+    case LP_FLAG_NUMBER:
+      return parse_count(f->value, text, 0) ? NULL : "a whole number >= 0";
     case LP_FLAG_REAL:
       return parse_real(f->value, text) ? NULL : "a number";
     case LP_FLAG_SEED:

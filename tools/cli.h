@@ -17,12 +17,14 @@ enum {
   LP_EXIT_VACUOUS = 4,
   LP_EXIT_INCONCLUSIVE = 5,
   LP_EXIT_NO_CANDIDATE = 99,
+  LP_EXIT_INTERRUPTED = 130,
 };
 
 typedef enum lp_flag_kind {
   LP_FLAG_SWITCH, /* bool * */
   LP_FLAG_TEXT,   /* const char ** */
   LP_FLAG_COUNT,  /* int *, at least 1 */
+  LP_FLAG_NUMBER, /* int *, at least 0 */
   LP_FLAG_REAL,   /* double * */
   LP_FLAG_SEED,   /* uint64_t * */
   LP_FLAG_EACH,   /* lp_text_list *: may be given several times */
@@ -58,6 +60,9 @@ typedef enum lp_cli_next { LP_CLI_RUN, LP_CLI_STOP } lp_cli_next;
 lp_cli_next lp_cli_parse(const lp_command *command, int argc, char **argv, const char **positional, int *n,
                          int *exit_code);
 
+/* certify, or, with its positional words the other way round, judge. */
+int lp_cli_certify(int argc, char **argv, bool by_files);
+
 /* Prints "lossproof: message" to stderr and returns LP_EXIT_USAGE (or LP_EXIT_HARNESS for LP_INTERNAL). */
 int lp_cli_fail(const lp_error *error);
 int lp_cli_complain(const char *format, ...) LP_PRINTF(1, 2);
@@ -80,12 +85,14 @@ void lp_cli_progress(void *context, int done, int total);
 /* The verbs, one file each. */
 int lp_verb_bench(int argc, char **argv);
 int lp_verb_certify(int argc, char **argv);
+int lp_verb_doctor(int argc, char **argv);
 int lp_verb_eval(int argc, char **argv);
 int lp_verb_explain(int argc, char **argv);
 int lp_verb_generate(int argc, char **argv);
 int lp_verb_judge(int argc, char **argv);
 int lp_verb_list(int argc, char **argv);
 int lp_verb_plot(int argc, char **argv);
+int lp_verb_replay(int argc, char **argv);
 int lp_verb_run(int argc, char **argv);
 int lp_verb_selfcheck(int argc, char **argv);
 

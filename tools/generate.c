@@ -6,6 +6,7 @@
 
 #include "golden/hdf5.h"
 #include "golden/json.h"
+#include "harness/derived.h"
 #include "reference/registry.h"
 #include "tools/cli.h"
 #include "tools/shared.h"
@@ -55,16 +56,25 @@ static lp_status generate_losses(lp_suite *suite, const lp_loss *only, const lp_
   return LP_OK;
 }
 
-static int generate_to(const lp_loss *only, const lp_generate_options *o, const char *path, bool packed) {
-  lp_suite suite = {0};
+static lp_status generate_all(lp_suite *out, lp_suite *suite, const lp_loss *only, const lp_generate_options *o,
+                              int laws_every, lp_error *error) {
+  LP_TRY(lp_suite_init(out, error));
+  LP_TRY(generate_losses(suite, only, o, error));
+  return lp_derived_add(out, suite, laws_every, error);
+}
+
+static int generate_to(const lp_loss *only, const lp_generate_options *o, int laws_every, const char *path,
+                       bool packed) {
+  lp_suite suite = {0}, out = {0};
   lp_error error;
   int exit_code;
-  if (generate_losses(&suite, only, o, &error) == LP_OK) {
-    fprintf(stderr, "%d cases, seed %llu\n", suite.count, (unsigned long long)o->seed);
-    exit_code = write_suite(&suite, only, path, packed);
+  if (generate_all(&out, &suite, only, o, laws_every, &error) == LP_OK) {
+    fprintf(stderr, "%d cases, seed %llu\n", out.count, (unsigned long long)o->seed);
+    exit_code = write_suite(&out, only, path, packed);
   } else {
     exit_code = lp_cli_fail(&error);
   }
+  if (out.arena) lp_suite_clear(&out);
   if (suite.arena) lp_suite_clear(&suite);
   return exit_code;
 }
@@ -79,7 +89,8 @@ static bool is_suite_name(const char *name) {
 int lp_verb_generate(int argc, char **argv) {
   lp_generate_options o = {.seed = LP_DEFAULT_SEED, .minimum = 400, .dtype = LP_FLOAT64, .suite = "core"};
   const char *loss_name = NULL, *dtype_name = "float64", *output = "-";
-  bool packed = false;
+  bool packed = false, laws = false;
+  int laws_every = 0;
   const lp_flag flags[] = {
       {"o", LP_FLAG_TEXT, &output, "FILE", "where to: FILE.h5 (one loss) or JSON Lines; default standard output"},
       {"loss", LP_FLAG_TEXT, &loss_name, "LOSS", "only this loss"},
@@ -88,6 +99,8 @@ int lp_verb_generate(int argc, char **argv) {
       {"seed", LP_FLAG_SEED, &o.seed, "S", "seed of the run (default 1)"},
       {"dtype", LP_FLAG_TEXT, &dtype_name, "DTYPE", "float64 (default), float32, float16, bfloat16"},
       {"suite", LP_FLAG_TEXT, &o.suite, "NAME", "first part of the ids (default core)"},
+      {"laws", LP_FLAG_SWITCH, &laws, NULL, "also the derived cases of the laws, for answers in files: ID#LAW"},
+      {"laws-every", LP_FLAG_NUMBER, &laws_every, "K", "the same, of one case in K (as certify: 8)"},
       {"packed", LP_FLAG_SWITCH, &packed, NULL, "JSON with base64 tensors instead of nested lists"},
   };
   const lp_command command = {
@@ -109,5 +122,5 @@ int lp_verb_generate(int argc, char **argv) {
                            o.suite);
   }
   if (loss_name && !(loss = lp_cli_loss(loss_name))) return LP_EXIT_USAGE;
-  return generate_to(loss, &o, output, packed);
+  return generate_to(loss, &o, laws && laws_every == 0 ? 1 : laws_every, output, packed);
 }

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "golden/hdf5.h"
+#include "harness/doors/worker.h"
 #include "tools/cli.h"
 
 typedef struct verb {
@@ -15,8 +16,10 @@ static const verb verbs[] = {
     {"list", lp_verb_list, "the losses, their inputs, parameters and cases"},
     {"explain", lp_verb_explain, "a loss, or a case: inputs, right answer, what PyTorch says, and why"},
     {"eval", lp_verb_eval, "the right value and gradient of cases in JSON"},
+    {"doctor", lp_verb_doctor, "is an implementation ready to be certified? A second's worth of plain questions"},
     {"certify", lp_verb_certify, "put an implementation to the suites, and decide"},
     {"generate", lp_verb_generate, "write seeded cases as questions"},
+    {"replay", lp_verb_replay, "put one case to an implementation again, and write reproducers"},
     {"run", lp_verb_run, "let a candidate answer questions"},
     {"judge", lp_verb_judge, "judge answers to questions"},
     {"selfcheck", lp_verb_selfcheck, "put our own witnesses against one another"},
@@ -47,6 +50,7 @@ static int flush(int exit_code) {
 int main(int argc, char **argv) {
   int exit_status;
   if (lp_hdf5_serve_reader(&exit_status, argc, argv)) return exit_status; /* a child that reads one HDF5 file */
+  if (lp_serve_worker(&exit_status, argc, argv)) return exit_status;      /* a child that runs a plugin */
   if (argc < 2) {
     print_usage(stdout);
     return flush(LP_EXIT_CONFORMS);

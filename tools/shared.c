@@ -3,14 +3,11 @@
 #include <errno.h>
 #include <string.h>
 
+#include "reports/failure.h"
 #include "reports/jsonl.h"
 #include "reports/terminal.h"
+#include "reports/verdicts.h"
 #include "tools/cli.h"
-
-static bool is_finding(const lp_result *r, int i) {
-  const lp_verdict_kind kind = r->verdicts[i].kind;
-  return kind == LP_VERDICT_FAIL || kind == LP_VERDICT_INCONCLUSIVE || lp_result_is_harness_fault(r, i);
-}
 
 static int show_failures(const lp_certification *run, int limit, lp_style style) {
   int shown = 0, left = 0;
@@ -19,7 +16,7 @@ static int show_failures(const lp_certification *run, int limit, lp_style style)
     const lp_result *r = &run->results[i];
     if (r->status != LP_OK) fprintf(stdout, "\nNOT JUDGED  %s\n  what      %s\n", r->entry->c.id, r->message);
     for (int k = 0; k < r->n_verdicts; k++) {
-      if (!is_finding(r, k)) continue;
+      if (!lp_result_is_finding(r, k)) continue;
       if (shown == limit) {
         left++;
         continue;
@@ -33,14 +30,43 @@ static int show_failures(const lp_certification *run, int limit, lp_style style)
   return 0;
 }
 
-int lp_report_everything(const lp_certification *run, const lp_suite *suite, const char *json, int max_failures) {
+static lp_status write_files(const lp_certification *run, const lp_suite *suite, const lp_outputs *o, lp_error *error) {
+  if (o->json) LP_TRY(lp_report_jsonl(o->json, run, suite, error));
+  if (o->verdicts) LP_TRY(lp_report_verdicts(o->verdicts, run, error));
+  return o->hygiene ? lp_report_hygiene(o->hygiene, run, error) : LP_OK;
+}
+
+int lp_report_everything(const lp_certification *run, const lp_suite *suite, const lp_outputs *outputs) {
   const lp_style style = lp_style_for(stdout);
   lp_error error;
-  if (json && lp_report_jsonl(json, run, suite, &error) != LP_OK) return lp_cli_fail(&error);
-  const int failed = show_failures(run, max_failures, style);
+  if (write_files(run, suite, outputs, &error) != LP_OK) return lp_cli_fail(&error);
+  const int failed = show_failures(run, outputs->max_failures, style);
   if (failed) return failed;
   lp_report_table(stdout, run, suite, style);
   return lp_certification_exit_code(run);
+}
+
+void lp_isolation_flags(lp_flag flags[LP_ISOLATION_FLAGS], lp_isolation *isolation) {
+  isolation->options = LP_CANDIDATE_DEFAULTS;
+  isolation->memory = (int)(isolation->options.memory >> 20);
+  flags[0] = (lp_flag){"timeout", LP_FLAG_REAL, &isolation->options.timeout, "S", "seconds for a case (default 10)"};
+  flags[1] = (lp_flag){"load-timeout", LP_FLAG_REAL, &isolation->options.load_timeout, "S",
+                       "seconds for a worker to start (default 120)"};
+  flags[2] =
+      (lp_flag){"memory", LP_FLAG_COUNT, &isolation->memory, "MIB", "resident memory of a worker (default 8192)"};
+}
+
+lp_candidate *lp_open_candidate(const char *description, lp_isolation *isolation) {
+  lp_error error;
+  lp_candidate *candidate;
+  isolation->options.memory = (int64_t)isolation->memory << 20;
+  if (!(isolation->options.timeout > 0.0 && isolation->options.load_timeout > 0.0)) {
+    lp_cli_complain("--timeout and --load-timeout: expected more than 0 seconds");
+    return NULL;
+  }
+  if (lp_candidate_open(&candidate, description, &isolation->options, &error) == LP_OK) return candidate;
+  lp_cli_fail(&error);
+  return NULL;
 }
 
 bool lp_profile_find(lp_profile *profile, const char *name) {

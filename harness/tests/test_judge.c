@@ -278,6 +278,63 @@ START_TEST(beside_a_kink_either_side_is_right_for_all_components_at_once) {
 }
 END_TEST
 
+/* Where the upstream gradient is NaN the side of a hinge decides between 0 and NaN. */
+START_TEST(beside_a_kink_either_class_is_right_for_all_components_at_once) {
+  static const struct {
+    double first, second;
+    lp_verdict_kind kind;
+  } rows[] = {{0.0, 0.0, LP_VERDICT_PASS}, {NAN, NAN, LP_VERDICT_PASS},           {0.0, NAN, LP_VERDICT_FAIL},
+              {NAN, 0.0, LP_VERDICT_FAIL}, {INFINITY, INFINITY, LP_VERDICT_FAIL}, {1.0, -1.0, LP_VERDICT_FAIL}};
+  for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+    for (int far = 0; far < 2; far++) {
+      bench b;
+      lp_trial *t = beside_hinge();
+      trial_upstream(t, "1", (double[]){NAN});
+      if (far) trial_param(t, "margin", 0.5); /* shut for sure */
+      set_up(&b, t);
+      b.got[1][0] = rows[i].first;
+      b.got[2][0] = rows[i].second;
+      b.got[3][0] = rows[i].first;
+      judge(&b);
+      const lp_verdict_kind worst = of(&b, 0)->kind > of(&b, 1)->kind ? of(&b, 0)->kind : of(&b, 1)->kind;
+      ck_assert_int_eq(worst, far && i > 0 ? LP_VERDICT_FAIL : rows[i].kind);
+      tear_down(&b);
+    }
+  }
+}
+END_TEST
+
+/* Which gradients are to blame: those that no choice explains, not those beside them; all, where only all together
+ * contradict one another. */
+START_TEST(blame_is_told_honestly) {
+  bench b;
+  set_up(&b, at_tie());
+  b.how.profile = LP_PROFILE_MATH;
+  b.got[1][0] = 3.0;
+  b.got[2][0] = 0.25;
+  judge(&b);
+  expect(&b, 0, LP_VERDICT_FAIL, LP_CAUSE_KINK);
+  ck_assert_ptr_nonnull(strstr(of(&b, 0)->reason, "no choice of sides"));
+  expect(&b, 1, LP_VERDICT_PASS, LP_CAUSE_NONE);
+  ck_assert(of(&b, 1)->other_side);
+  b.got[1][0] = NAN;
+  judge(&b);
+  expect(&b, 0, LP_VERDICT_FAIL, LP_CAUSE_CLASS);
+  expect(&b, 1, LP_VERDICT_PASS, LP_CAUSE_NONE);
+  b.got[1][0] = 0.25;
+  judge(&b);
+  for (int input = 0; input < 2; input++) {
+    expect(&b, input, LP_VERDICT_FAIL, LP_CAUSE_KINK);
+    ck_assert_ptr_nonnull(strstr(of(&b, input)->reason, "none gives all gradients"));
+  }
+  b.got[1][1] += 1.0; /* off where no kink is */
+  judge(&b);
+  expect(&b, 0, LP_VERDICT_FAIL, LP_CAUSE_VALUE);
+  expect(&b, 1, LP_VERDICT_PASS, LP_CAUSE_NONE);
+  tear_down(&b);
+}
+END_TEST
+
 START_TEST(away_from_kinks_sides_are_not_free) {
   bench b;
   lp_trial *t = beside_hinge();
@@ -325,6 +382,30 @@ START_TEST(nested_kinks_within_rounding_are_not_decided) {
   expect(&b, LP_OUTPUT_LOSS, LP_VERDICT_FAIL, LP_CAUSE_VALUE);
   expect(&b, 0, LP_VERDICT_INCONCLUSIVE, LP_CAUSE_WIDE);
   expect(&b, 1, LP_VERDICT_FAIL, LP_CAUSE_CLASS);
+  tear_down(&b);
+}
+END_TEST
+
+/* Only the elements of the terms in which they nest are treated so. */
+START_TEST(nested_kinks_elsewhere_excuse_nothing) {
+  bench b;
+  set_up(&b, three_of("l1"));
+  b.exact.outputs[1].numbers[1].entangled = true;
+  b.got[1][1] += 1.0;
+  b.got[2][1] += 1.0;
+  judge(&b);
+  expect(&b, LP_OUTPUT_LOSS, LP_VERDICT_PASS, LP_CAUSE_NONE);
+  expect(&b, 0, LP_VERDICT_INCONCLUSIVE, LP_CAUSE_WIDE);
+  ck_assert_ptr_nonnull(strstr(of(&b, 0)->reason, "nest within rounding"));
+  expect(&b, 1, LP_VERDICT_FAIL, LP_CAUSE_VALUE);
+  b.got[1][0] += 1.0;
+  judge(&b);
+  expect(&b, 0, LP_VERDICT_FAIL, LP_CAUSE_VALUE);
+  ck_assert_int_eq(of(&b, 0)->index, 0);
+  b.got[1][0] -= 1.0;
+  b.got[1][1] = NAN;
+  judge(&b);
+  expect(&b, 0, LP_VERDICT_FAIL, LP_CAUSE_CLASS);
   tear_down(&b);
 }
 END_TEST
@@ -435,9 +516,12 @@ int main(void) {
                                 a_refusal_is_quoted_on_one_line,
                                 at_a_kink_the_profile_decides,
                                 beside_a_kink_either_side_is_right_for_all_components_at_once,
+                                beside_a_kink_either_class_is_right_for_all_components_at_once,
+                                blame_is_told_honestly,
                                 away_from_kinks_sides_are_not_free,
                                 undecided_kinks_excuse_nothing_else,
                                 nested_kinks_within_rounding_are_not_decided,
+                                nested_kinks_elsewhere_excuse_nothing,
                                 a_truth_that_is_not_known_well_enough,
                                 either_convention_whole,
                                 names,

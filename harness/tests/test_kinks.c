@@ -272,6 +272,95 @@ START_TEST(classes_are_not_the_kinks_business) {
 }
 END_TEST
 
+/* Kink k gives its elements other classes on its sides; the number is the kink's term's alone. */
+static void changes_class(bench *b, int k, int64_t i, lp_class held, lp_class above) {
+  changes(b, k, i, 0.0, 0.0);
+  lp_kink_effect *e = &b->effects[k][b->kinks[k].n_effects - 1];
+  e->class[0] = e->class[1] = held;
+  e->class[2] = above;
+  e->terms = 1;
+  b->numbers[i].class = held;
+}
+
+/* A hinge beside which the upstream gradient is NaN: 0 where it is shut, NaN where it is open, in all elements. */
+START_TEST(other_classes_on_another_side) {
+  for (int p = 0; p < 2; p++) {
+    for (int shut = 0; shut < 2; shut++) {
+      bench *b = set_up(2, LP_FLOAT64, (lp_profile)p);
+      const int k = kink(b, LP_KINK_NEAR);
+      for (int i = 0; i < 2; i++) changes_class(b, k, i, shut ? LP_FINITE : LP_NAN, shut ? LP_NAN : LP_FINITE);
+      ck_assert_int_eq(with(b, 0.0, 0.0), LP_FITS);
+      ck_assert_int_eq(with(b, NAN, NAN), LP_FITS);
+      ck_assert_double_eq(share_of(b, k, LP_ABOVE), shut);
+      ck_assert_int_ne(with(b, 0.0, NAN), LP_FITS);
+      ck_assert_int_ne(with(b, NAN, 0.0), LP_FITS);
+      ck_assert_int_ne(with(b, 1.0, 1.0), LP_FITS);
+      if (p == LP_PROFILE_PYTORCH) {
+        ck_assert_int_eq(with(b, 0.0, NAN), LP_FITS_NOT);
+        ck_assert_int_eq(with(b, 1.0, 1.0), LP_FITS_NOT);
+        ck_assert_int_eq(with(b, NAN, 1.0), LP_FITS_NOT);
+      }
+      ck_assert_int_eq(with(b, INFINITY, INFINITY), p == LP_PROFILE_PYTORCH ? LP_FITS_NOT : LP_FITS_PERHAPS);
+      tear_down(b);
+    }
+    bench *b = set_up(1, LP_FLOAT64, (lp_profile)p);
+    changes_class(b, kink(b, LP_KINK_NEAR), 0, LP_FINITE, LP_PLUS_INFINITY);
+    ck_assert_int_eq(with(b, INFINITY, 0.0), LP_FITS);
+    ck_assert_int_eq(with(b, NAN, 0.0), LP_FITS_NOT); /* a class that no side has */
+    ck_assert_int_eq(b->answer.output, 0);
+    tear_down(b);
+  }
+}
+END_TEST
+
+/* An infinite part here, another there: together nothing is claimed, and a NaN part wins over an infinite one. */
+START_TEST(classes_of_two_terms) {
+  bench *b = set_up(1, LP_FLOAT64, LP_PROFILE_PYTORCH);
+  for (int k = 0; k < 2; k++) {
+    changes_class(b, kink(b, LP_KINK_NEAR), 0, LP_FINITE, k ? LP_MINUS_INFINITY : LP_PLUS_INFINITY);
+    b->kinks[k].term = k;
+  }
+  ck_assert_int_eq(with(b, INFINITY, 0.0), LP_FITS);
+  ck_assert_int_eq(with(b, -INFINITY, 0.0), LP_FITS);
+  ck_assert_int_eq(with(b, NAN, 0.0), LP_FITS);
+  b->effects[1][0].class[2] = LP_NAN;
+  ck_assert_int_eq(with(b, -INFINITY, 0.0), LP_FITS_NOT);
+  ck_assert_int_eq(with(b, NAN, 0.0), LP_FITS);
+  b->effects[1][0].class[2] = LP_PLUS_INFINITY;
+  ck_assert_int_eq(with(b, NAN, 0.0), LP_FITS_NOT);
+  b->kinks[1].term = 0; /* two of one term: what they do together is not known */
+  ck_assert_int_eq(with(b, NAN, 0.0), LP_FITS_PERHAPS);
+  tear_down(b);
+}
+END_TEST
+
+/* Whether other parts are NaN too is not known here: neither a pass nor a fail. */
+START_TEST(a_part_that_was_nan_among_others) {
+  for (int p = 0; p < 2; p++) {
+    bench *b = set_up(1, LP_FLOAT64, (lp_profile)p);
+    changes_class(b, kink(b, LP_KINK_NEAR), 0, LP_NAN, LP_FINITE);
+    b->numbers[0].terms = 2;
+    ck_assert_int_eq(with(b, NAN, 0.0), LP_FITS);
+    ck_assert_int_eq(with(b, 0.0, 0.0), LP_FITS_PERHAPS);
+    tear_down(b);
+  }
+}
+END_TEST
+
+/* Elements of which not all is known contradict nothing; the others do. */
+START_TEST(entangled_elements) {
+  for (int p = 0; p < 2; p++) {
+    bench *b = one(LP_KINK_NEAR, (lp_profile)p);
+    b->numbers[1].entangled = true;
+    ck_assert_int_eq(with(b, 1.0, -1.0), LP_FITS);
+    ck_assert_int_eq(with(b, 1.0, 17.0), LP_FITS_PERHAPS);
+    ck_assert_int_eq(with(b, 2.0, -1.0), LP_FITS_NOT);
+    ck_assert_int_eq(b->answer.index, 0);
+    tear_down(b);
+  }
+}
+END_TEST
+
 /* float16 ends at 65504: beyond 65520 infinity is right. */
 START_TEST(overflow_on_another_side) {
   for (int p = 0; p < 2; p++) {
@@ -393,6 +482,71 @@ START_TEST(groups_under_profile_pytorch) {
 }
 END_TEST
 
+/* Eleven components within rounding of an extremum, of which arithmetic finds `tied` at it; the numbers hold the
+ * first. PyTorch shares evenly, mathematics as one likes. */
+START_TEST(an_extremum_shared_after_rounding) {
+  for (int tied = 2; tied <= 11; tied++) {
+    bench *b = set_up(11, LP_FLOAT64, LP_PROFILE_PYTORCH);
+    arb_one(&b->numbers[0].value);
+    for (int i = 1; i < 11; i++) {
+      const int k = kink(b, LP_KINK_NEAR);
+      b->kinks[k].group = 1;
+      b->kinks[k].dual = 1.0;
+      changes(b, k, 0, 0.0, -1.0);
+      changes(b, k, i, 0.0, 1.0);
+    }
+    for (int i = 0; i < tied; i++) b->got[i] = 1.0 / tied;
+    ck_assert_int_eq(solve(b), LP_FITS);
+    b->got[tied - 1] *= 1.0 + 0x1p-40;
+    ck_assert_int_ne(solve(b), LP_FITS);
+    b->got[tied - 1] = 2.0 / tied;
+    ck_assert_int_ne(solve(b), LP_FITS);
+    tear_down(b);
+  }
+}
+END_TEST
+
+/* The same where rows share the elements, so that none is a kink's own. */
+START_TEST(an_even_split_that_no_element_shows_alone) {
+  bench *b = set_up(3, LP_FLOAT64, LP_PROFILE_PYTORCH);
+  for (int g = 1; g <= 2; g++) {
+    for (int i = 0; i < 3; i++) {
+      const int k = kink(b, LP_KINK_BLURRED);
+      b->kinks[k].group = g;
+      b->kinks[k].dual = 1.0;
+      changes(b, k, i, 0.0, 1.0);
+      changes(b, k, (i + 1) % 3, 0.0, 0.125 * g);
+    }
+  }
+  const double each = (1.0 + 0.125 + 1.0 + 0.25) / 3.0;
+  ck_assert_int_eq(with_three(b, each, each, each), LP_FITS);
+  ck_assert_int_ne(with_three(b, 1.5 * each, 1.5 * each, each), LP_FITS);
+  tear_down(b);
+}
+END_TEST
+
+/* Two balls that feed one element, with elements of their own: as two norms of the same anchor at 0. */
+START_TEST(two_dual_balls) {
+  bench *b = set_up(6, LP_FLOAT64, LP_PROFILE_MATH);
+  for (int g = 0; g < 2; g++) {
+    for (int i = 0; i < 2; i++) {
+      const int k = kink(b, LP_KINK_AT);
+      b->kinks[k].group = 1 + g;
+      b->kinks[k].dual = 2.0;
+      changes(b, k, i, g ? 1.0 : -1.0, g ? -1.0 : 1.0);
+      changes(b, k, 2 + 2 * g + i, -1.0, 1.0);
+    }
+  }
+  const double right[] = {0.6 - 0.8, 0.8 + 0.6, 0.6, 0.8, 0.8, -0.6};
+  memcpy(b->got, right, sizeof right);
+  ck_assert_int_eq(solve(b), LP_FITS);
+  b->got[2] = b->got[3] = 0.8;
+  b->got[0] = 0.8 - 0.8;
+  ck_assert_int_eq(solve(b), LP_FITS_NOT);
+  tear_down(b);
+}
+END_TEST
+
 /* A kink that is chosen alone takes one side, whatever the group beside it does. */
 START_TEST(a_group_beside_a_kink_of_its_own) {
   bench *b = ball(2.0, LP_KINK_BLURRED, LP_PROFILE_PYTORCH);
@@ -438,12 +592,19 @@ int main(void) {
                                 a_chain_of_consequences,
                                 beyond_the_search_nothing_is_claimed,
                                 classes_are_not_the_kinks_business,
+                                other_classes_on_another_side,
+                                classes_of_two_terms,
+                                a_part_that_was_nan_among_others,
+                                entangled_elements,
                                 overflow_on_another_side,
                                 wide_balls_are_inconclusive,
                                 the_number_under_a_choice,
                                 the_dual_ball,
                                 the_simplex_of_extrema,
                                 groups_under_profile_pytorch,
+                                an_extremum_shared_after_rounding,
+                                an_even_split_that_no_element_shows_alone,
+                                two_dual_balls,
                                 a_group_beside_a_kink_of_its_own,
                                 two_simplices_of_the_same_elements};
   const int status = run_tests("kinks", tests, sizeof tests / sizeof tests[0]);

@@ -28,6 +28,23 @@ void lp_budget_relative(mag_t budget, lp_dtype dtype, const mag_t scale, int64_t
   mag_clear(factor);
 }
 
+/* Far beyond the exponents of any dtype, and of stand-ins for infinities (limits.h). */
+static const slong log2_of_boundless = (slong)1 << 40, log2_of_bounds = 4096;
+
+void lp_budget_set_boundless(mag_t scale) { mag_set_ui_2exp_si(scale, 1, log2_of_boundless); }
+
+/* scale > 2^4096 max(1, size): the size of a true value that overflows says nothing. */
+bool lp_budget_is_boundless(const mag_t scale, const mag_t size) {
+  if (mag_is_inf(scale)) return true;
+  if (mag_cmp_2exp_si(scale, log2_of_bounds) <= 0) return false;
+  mag_t most;
+  mag_init(most);
+  mag_mul_2exp_si(most, size, log2_of_bounds);
+  const bool boundless = mag_cmp(scale, most) > 0;
+  mag_clear(most);
+  return boundless;
+}
+
 double lp_budget_absolute(lp_dtype dtype, bool flushes_subnormals) {
   const double eta = lp_dtype_smallest_subnormal(dtype);
   return LP_BUDGET_K * (flushes_subnormals ? eta / (2.0 * lp_dtype_unit_roundoff(dtype)) : eta);

@@ -10,7 +10,10 @@
  * (2 ulp), so that k = 8 leaves a factor of 2 for what is left out at second order and for formulas that round once or
  * twice more. A running sum of n terms is wrong by (n - 1) u sum |terms| (Higham, section 4.2), which the scale holds
  * once; beyond 1024 terms a sum must be better than one running accumulator in the output's own dtype. Underflow of the
- * last operations adds a few eta. */
+ * last operations adds a few eta.
+ * The first order falls short where rounding moves a divisor, or the argument of a logarithm, root, power or
+ * exponential, by no small part r = k u D reach / |b| of itself: there reaches allow for all of it (tape.h), and are
+ * boundless from r = 1/2 on where a pole is near. */
 #ifndef LP_EXACT_BUDGET_H
 #define LP_EXACT_BUDGET_H
 
@@ -31,6 +34,12 @@ double lp_budget_factor(lp_dtype dtype, double depth);
 
 /* k u D scale, rounded up. */
 void lp_budget_relative(mag_t budget, lp_dtype dtype, const mag_t scale, int64_t terms);
+
+/* A scale that bounds nothing, beside a number of at most this size: rounding may make anything of the number, an
+ * infinity and NaN too. What such a scale allows is no proof of anything. Products and quotients with numbers of any
+ * dtype leave it so. It is not infinite, as the scale is where a ball is too wide: more precision does not help. */
+void lp_budget_set_boundless(mag_t scale);
+bool lp_budget_is_boundless(const mag_t scale, const mag_t size);
 
 /* k eta; where the arithmetic flushes subnormal numbers to 0, k times the smallest normal number. */
 double lp_budget_absolute(lp_dtype dtype, bool flushes_subnormals);

@@ -6,6 +6,7 @@
 
 #include "reference/exact/budget.h"
 #include "reference/exact/exact_internal.h"
+#include "reference/exact/tape_internal.h"
 
 static lp_status out_of_memory(lp_error *error) {
   return lp_fail(error, LP_NO_MEMORY, "out of memory for the exact value");
@@ -116,6 +117,7 @@ static lp_class class_of_sum(const lp_exact_number *sum, const lp_tape *t, lp_x 
   const lp_class b = class_beside_infinity(class, lp_x_ball(t, term));
   if (a == LP_FINITE || a == b) return b;
   if (a == LP_ANY) return b == LP_NAN ? LP_NAN : LP_ANY;
+  if (a == LP_NOT_FINITE || b == LP_NOT_FINITE) return a == LP_NAN || b == LP_NAN ? LP_NAN : LP_NOT_FINITE;
   return b == LP_FINITE ? a : LP_NAN;
 }
 
@@ -127,6 +129,7 @@ static void accumulate(lp_exact_number *sum, const lp_tape *t, lp_x term) {
   arb_get_mag(size, lp_x_ball(t, term));
   mag_add(&sum->scale, &sum->scale, size);
   mag_add(&sum->scale, &sum->scale, lp_x_reach(t, term));
+  if (t->lost) lp_budget_set_boundless(&sum->scale);
   arb_add(&sum->value, &sum->value, lp_x_ball(t, term), t->precision);
   sum->terms += lp_x_terms(t, term);
   mag_clear(size);
@@ -134,6 +137,11 @@ static void accumulate(lp_exact_number *sum, const lp_tape *t, lp_x term) {
 
 static lp_x number_on_tape(lp_tape *t, const lp_exact_number *n) {
   return lp_x_number(t, &n->value, n->class, &n->scale, n->terms > 0 ? n->terms : 1);
+}
+
+static lp_x weight_on_tape(lp_exact_run *run) {
+  const lp_x weight = number_on_tape(&run->tape, &run->weight);
+  return run->weight_is_exact ? lp_x_sharpen(&run->tape, weight) : weight;
 }
 
 static void put(lp_exact_number *n, const lp_tape *t, lp_x a) {
@@ -173,7 +181,7 @@ static lp_x seed(lp_exact_run *run) {
   if (!reduced(run->plan)) return upstream(t, run->plan, run->term);
   const lp_x g = upstream(t, run->plan, 0);
   if (!averaged(run->plan)) return g;
-  return lp_x_divide(t, g, run->weighted ? number_on_tape(t, &run->weight) : lp_x_constant(t, run->count));
+  return lp_x_divide(t, g, run->weighted ? weight_on_tape(run) : lp_x_constant(t, run->count));
 }
 
 static void write_term(lp_exact_run *run) {
@@ -256,16 +264,35 @@ static lp_status add_term(lp_exact_run *run, lp_error *error) {
 
 /* --- the whole case --- */
 
+/* The place of the last bit that is set in a number that is not 0. */
+static slong last_bit(const arf_t x) { return fmpz_get_si(ARF_EXPREF(x)) - arf_bits(x); }
+
+/* Adds up the weights. Where every sum of some of their sizes is representable, no order of summation rounds. */
+static void add_weights(lp_exact_run *run) {
+  const int input = run->loss->weight;
+  slong lowest = WORD_MAX;
+  run->weight_is_exact = true;
+  for (int64_t i = 0; i < run->plan->c->inputs[input].numel; i++) {
+    lp_tape_restart(&run->tape);
+    const lp_x x = lp_x_element(&run->tape, input, i);
+    const arf_struct *weight = arb_midref(lp_x_ball(&run->tape, x));
+    accumulate(&run->weight, &run->tape, x);
+    run->weight_is_exact = run->weight_is_exact && mag_is_zero(lp_x_reach(&run->tape, x));
+    if (arf_is_zero(weight)) continue;
+    lowest = last_bit(weight) < lowest ? last_bit(weight) : lowest;
+  }
+  const slong places = lp_range_of(run->tape.dtype)->places;
+  const bool fits = lowest == WORD_MAX || mag_cmp_2exp_si(&run->weight.scale, lowest + places) <= 0;
+  run->weight_is_exact = run->weight_is_exact && fits;
+}
+
 static void sum_weights(lp_exact_run *run) {
   const int input = run->loss->weight;
   init_number(&run->weight);
   run->weighted = input >= 0 && run->plan->c->has_input[input] && run->plan->c->reduction == LP_REDUCTION_MEAN;
   if (!run->weighted) return;
   run->tape.precision = LP_EXACT_PRECISION_MAX; /* whether it is 0 matters */
-  for (int64_t i = 0; i < run->plan->c->inputs[input].numel; i++) {
-    lp_tape_restart(&run->tape);
-    accumulate(&run->weight, &run->tape, lp_x_element(&run->tape, input, i));
-  }
+  add_weights(run);
 }
 
 /* Divides the sum of the terms. */
@@ -276,7 +303,7 @@ static void finish_loss(lp_exact_run *run) {
   lp_tape_restart(t);
   t->precision = run->exact->precision > 0 ? run->exact->precision : LP_EXACT_PRECISION_MIN;
   const lp_x sum = number_on_tape(t, loss);
-  const lp_x by = run->weighted ? number_on_tape(t, &run->weight) : lp_x_constant(t, run->count);
+  const lp_x by = run->weighted ? weight_on_tape(run) : lp_x_constant(t, run->count);
   put(loss, t, lp_x_divide(t, sum, by));
   run->undecided = run->undecided || t->undecided;
 }
@@ -288,7 +315,7 @@ static void finish_weights(lp_exact_run *run) {
   lp_exact_output *out = &run->exact->outputs[output];
   lp_tape *t = &run->tape;
   lp_tape_restart(t);
-  const lp_x w = number_on_tape(t, &run->weight), loss = number_on_tape(t, run->exact->outputs[0].numbers);
+  const lp_x w = weight_on_tape(run), loss = number_on_tape(t, run->exact->outputs[0].numbers);
   const lp_x share = lp_x_negate(t, lp_x_multiply(t, upstream(t, run->plan, 0), lp_x_divide(t, loss, w)));
   for (int64_t i = 0; i < out->layout.numel; i++) accumulate(&out->numbers[i], t, share);
   run->undecided = run->undecided || t->undecided;

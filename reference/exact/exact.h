@@ -20,6 +20,7 @@ typedef struct lp_exact_number {
   arb_struct value; /* meaningful when class is LP_FINITE */
   mag_struct scale; /* |value| + the reach of its rounded intermediates; likewise */
   int64_t terms;    /* of the longest sum on its way, counted flat; 1 when nothing is summed */
+  bool entangled;   /* a term gives a part of it in which switches nest within rounding: effects are not all known */
 } lp_exact_number;
 
 typedef struct lp_exact_output {
@@ -29,10 +30,13 @@ typedef struct lp_exact_output {
 } lp_exact_output;
 
 /* What a kink does to one element of a gradient: change[side + 1] is to be added to the number there when that side is
- * taken, and scale[side + 1] to its scale. Exactly 0 for the side that the numbers hold. */
+ * taken, and scale[side + 1] to its scale. Exactly 0 for the side that the numbers hold. Parts that are infinite or NaN
+ * are no part of the change: class[side + 1] is that of the whole part that the kink's term gives to the element. */
 typedef struct lp_kink_effect {
   int output;    /* position in lp_exact.outputs */
   int64_t index; /* element */
+  int64_t terms; /* of the term's part, as the numbers hold it; those of the number when no other term has a part */
+  lp_class class[3];
   arb_struct change[3];
   mag_struct scale[3];
 } lp_kink_effect;
@@ -80,6 +84,10 @@ typedef struct lp_exact_options {
 lp_status lp_exact_evaluate(lp_exact *exact, const lp_plan *plan, const lp_exact_options *options,
                             lp_error *error) LP_MUST_USE;
 void lp_exact_clear(lp_exact *exact);
+
+/* The class of a sum of two parts of a gradient. Infinities of both signs: what an implementation gets depends on
+ * whether it adds before or after it multiplies, nothing is claimed. */
+lp_class lp_exact_class_of_parts(lp_class a, lp_class b);
 
 /* The output for `input` (or LP_OUTPUT_LOSS), or NULL. */
 const lp_exact_output *lp_exact_find(const lp_exact *exact, int input);

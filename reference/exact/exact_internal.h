@@ -14,6 +14,7 @@ typedef struct lp_exact_run {
   double count;           /* what mean divides by */
   bool weighted;          /* it divides by weight instead */
   lp_exact_number weight; /* the sum of the weights */
+  bool weight_is_exact;   /* whatever the order in which they are added */
   int64_t term;           /* the one on the tape */
   lp_x value;             /* of that term */
   int groups;             /* of kinks so far */

@@ -4,10 +4,17 @@
 
 #include "reference/exact/exact_internal.h"
 
+lp_class lp_exact_class_of_parts(lp_class a, lp_class b) {
+  if (a == LP_FINITE || a == b) return b;
+  if (b == LP_FINITE) return a;
+  if (a == LP_ANY || b == LP_ANY) return LP_ANY;
+  return a == LP_NAN || b == LP_NAN ? LP_NAN : LP_ANY;
+}
+
 /* The gradient of one evaluation: an element of an output, what is added to it, and with what scale. */
 typedef struct entry {
   int output;
-  int64_t index;
+  int64_t index, terms;
   lp_class class;
   arb_struct adjoint;
   mag_struct scale;
@@ -17,6 +24,8 @@ typedef struct gradient {
   const lp_exact_run *run;
   entry *entries;
   int count, capacity;
+  int near;       /* switches that rounding may change when the term is written so, gates apart; a group is one */
+  bool near_gate; /* a gate is such a switch */
   bool failed;
 } gradient;
 
@@ -34,7 +43,10 @@ static void take(void *context, const lp_leaf *leaf) {
     g->capacity = larger;
   }
   entry *e = &g->entries[g->count++];
-  *e = (entry){.output = output, .index = leaf->index, .class = lp_x_class(t, leaf->adjoint)};
+  *e = (entry){.output = output,
+               .index = leaf->index,
+               .terms = lp_x_terms(t, leaf->adjoint),
+               .class = lp_x_class(t, leaf->adjoint)};
   arb_init(&e->adjoint);
   mag_init(&e->scale);
   arb_set(&e->adjoint, lp_x_ball(t, leaf->adjoint));
@@ -42,9 +54,29 @@ static void take(void *context, const lp_leaf *leaf) {
   mag_add(&e->scale, &e->scale, lp_x_reach(t, leaf->adjoint));
 }
 
+static void count_near_switches(gradient *g, const lp_tape *t) {
+  for (int i = 0, group = 0; i < t->n_switches; i++) {
+    const lp_switch *met = &t->switches[i];
+    if (met->state == LP_KINK_AT || (met->group > 0 && met->group == group)) continue;
+    group = met->group;
+    g->near += !met->gate;
+    g->near_gate = g->near_gate || met->gate;
+  }
+}
+
 static void read_gradient(gradient *g, const lp_exact_run *run) {
   *g = (gradient){.run = run};
+  count_near_switches(g, &run->tape);
   lp_x_leaves(&run->tape, take, g);
+}
+
+/* Where one switch decides what others do, effects that are found one at a time do not make up what several do. A gate
+ * apart: it lets through what the others do, or nothing, unless it is another switch that brings it into doubt. */
+static void entangle(const gradient *g, const gradient *base) {
+  if (!g->run->loss->nested || !(g->near > 1 || (g->near_gate && !base->near_gate))) return;
+  for (int i = 0; i < g->count; i++) {
+    g->run->exact->outputs[g->entries[i].output].numbers[g->entries[i].index].entangled = true;
+  }
 }
 
 static void clear_gradient(gradient *g) {
@@ -80,22 +112,38 @@ static lp_kink_effect *effect_on(lp_kink *kink, const entry *e, int guess) {
   lp_kink_effect *made = &kink->effects[kink->n_effects++];
   made->output = e->output;
   made->index = e->index;
+  made->terms = 0;
   for (int side = 0; side < 3; side++) {
+    made->class[side] = LP_FINITE;
     arb_init(&made->change[side]);
     mag_init(&made->scale[side]);
   }
   return made;
 }
 
-/* Adds sign times the gradient to the changes of one side. Infinite or NaN parts are left to the numbers' classes. */
+/* Adds sign times the gradient to the changes of one side. Infinite or NaN parts show in the classes alone. */
 static bool add_gradient(lp_kink *kink, const gradient *g, int side, int sign, slong precision) {
   for (int i = 0; i < g->count; i++) {
     const entry *e = &g->entries[i];
     lp_kink_effect *effect = effect_on(kink, e, i);
     if (!effect) return false;
+    if (sign > 0) effect->class[side] = lp_exact_class_of_parts(effect->class[side], e -> class);
     if (e->class != LP_FINITE) continue;
     arb_addmul_si(&effect->change[side], &e->adjoint, sign, precision);
     if (sign > 0) mag_add(&effect->scale[side], &effect->scale[side], &e->scale);
+  }
+  return true;
+}
+
+/* The classes on the side that the numbers hold. */
+static bool hold_classes(lp_kink *kink, const gradient *base) {
+  const int held = kink->side + 1;
+  for (int i = 0; i < base->count; i++) {
+    const entry *e = &base->entries[i];
+    lp_kink_effect *effect = effect_on(kink, e, i);
+    if (!effect) return false;
+    effect->class[held] = lp_exact_class_of_parts(effect->class[held], e -> class);
+    effect->terms += e->terms;
   }
   return true;
 }
@@ -115,8 +163,8 @@ static bool is_negligible(const lp_kink_effect *effect, int side, const mag_t sc
   return negligible;
 }
 
-/* No change, and no more rounding on the other sides than the number's scale allows for: where a term is shut and its
- * number 0, what cancels behind the gate leaves rounding errors. */
+/* No other class, no change, and no more rounding on the other sides than the number's scale allows for: where a term
+ * is shut and its number 0, what cancels behind the gate leaves rounding errors. */
 static bool changes_nothing(const lp_exact_run *run, const lp_kink *kink, const lp_kink_effect *effect) {
   const lp_exact_output *out = &run->exact->outputs[effect->output];
   const mag_struct *scale = &out->numbers[effect->index].scale;
@@ -126,6 +174,7 @@ static bool changes_nothing(const lp_exact_run *run, const lp_kink *kink, const 
   mag_mul_2exp_si(wide, scale, 2);
   for (int side = 0; side < 3; side++) {
     const bool allowed = kink->state == LP_KINK_AT || mag_cmp(&effect->scale[side], wide) <= 0;
+    nothing = nothing && effect->class[side] == effect->class[kink->side + 1];
     nothing = nothing && allowed && is_negligible(effect, side, scale, out->layout.dtype);
   }
   mag_clear(wide);
@@ -139,7 +188,19 @@ static void clear_effect(lp_kink_effect *effect) {
   }
 }
 
-static void drop_idle_effects(const lp_exact_run *run, lp_kink *kink) {
+/* No more effects are added: keeps only the memory of those that there are. False: out of memory. */
+static bool give_back_room(lp_kink *kink) {
+  if (kink->n_effects == 0) {
+    free(kink->effects);
+    kink->effects = NULL;
+    return true;
+  }
+  lp_kink_effect *less = realloc(kink->effects, (size_t)kink->n_effects * sizeof *less);
+  if (less) kink->effects = less;
+  return less != NULL;
+}
+
+static bool drop_idle_effects(const lp_exact_run *run, lp_kink *kink) {
   int kept = 0;
   for (int i = 0; i < kink->n_effects; i++) {
     if (changes_nothing(run, kink, &kink->effects[i])) {
@@ -149,6 +210,7 @@ static void drop_idle_effects(const lp_exact_run *run, lp_kink *kink) {
     }
   }
   kink->n_effects = kept;
+  return give_back_room(kink);
 }
 
 /* The gradient with switch k on another side, less the gradient as it is. */
@@ -160,6 +222,7 @@ static bool try_side(lp_exact_run *run, lp_kink *kink, int k, lp_side side, cons
   lp_exact_settle_term(run, precision);
   run->tape.override = -1;
   read_gradient(&other, run);
+  entangle(&other, base);
   const bool ok = !other.failed && add_gradient(kink, &other, side + 1, 1, run->tape.precision) &&
                   add_gradient(kink, base, side + 1, -1, run->tape.precision);
   run->tape.precision = precision;
@@ -178,16 +241,12 @@ static lp_status find_kink(lp_exact_run *run, int k, lp_switch met, const gradie
     kink->group = run->groups + met.group;
     kink->dual = met.dual;
   }
+  bool ok = hold_classes(kink, base);
   for (lp_side side = LP_BELOW; side <= LP_ABOVE; side++) {
-    if (side != met.side && !try_side(run, kink, k, side, base)) {
-      return lp_fail(error, LP_NO_MEMORY, "out of memory for kinks");
-    }
+    if (side != met.side) ok = ok && try_side(run, kink, k, side, base);
   }
-  drop_idle_effects(run, kink);
-  if (kink->n_effects == 0 && kink->state != LP_KINK_UNDECIDED) {
-    free(kink->effects);
-    e->n_kinks--;
-  }
+  if (!ok || !drop_idle_effects(run, kink)) return lp_fail(error, LP_NO_MEMORY, "out of memory for kinks");
+  if (kink->n_effects == 0 && kink->state != LP_KINK_UNDECIDED) e->n_kinks--;
   return LP_OK;
 }
 
@@ -196,6 +255,7 @@ static lp_status look_behind(lp_exact_run *run, gradient *open, lp_error *error)
   run->tape.open_gates = true;
   lp_exact_settle_term(run, run->tape.precision);
   read_gradient(open, run);
+  entangle(open, open);
   return open->failed ? lp_fail(error, LP_NO_MEMORY, "out of memory for kinks") : LP_OK;
 }
 
@@ -224,6 +284,7 @@ lp_status lp_exact_find_kinks(lp_exact_run *run, lp_error *error) {
   const int n = run->tape.n_switches, groups = run->tape.n_groups;
   gradient base;
   read_gradient(&base, run);
+  entangle(&base, &base);
   lp_switch *met = malloc((size_t)n * sizeof *met);
   lp_status status = met && !base.failed ? LP_OK : lp_fail(error, LP_NO_MEMORY, "out of memory for kinks");
   if (met) memcpy(met, run->tape.switches, (size_t)n * sizeof *met);

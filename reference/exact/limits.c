@@ -78,7 +78,7 @@ static lp_class limit_along(const lp_exact_number *low, const lp_exact_number *h
 static void merge(lp_exact_number *into, const lp_exact_number *low, const lp_exact_number *high, bool first) {
   const lp_class class = limit_along(low, high);
   const bool agrees = class == into->class && (class != LP_FINITE || has_settled(&into->value, &high->value));
-  if (!first) {
+  if (!first || into->class == LP_NOT_FINITE) {
     if (!agrees) into->class = LP_ANY;
     return;
   }

@@ -12,7 +12,8 @@ lp_class lp_classify(double x) {
 }
 
 const char *lp_class_name(lp_class class) {
-  static const char *const names[] = {"a finite number", "+infinity", "-infinity", "NaN", "anything"};
+  static const char *const names[] = {"a finite number", "+infinity",      "-infinity", "NaN",
+                                      "anything",        "infinity or NaN"};
   return names[class];
 }
 
@@ -40,7 +41,7 @@ void lp_tape_clear(lp_tape *t) {
 
 void lp_tape_restart(lp_tape *t) {
   t->count = t->n_links = t->n_operands = t->n_switches = t->n_groups = 0;
-  t->undecided = t->float64_range = t->next_is_gate = t->shut = false;
+  t->undecided = t->float64_range = t->next_is_gate = t->shut = t->lost = false;
   t->signature = UINT64_C(0xcbf29ce484222325);
   t->entered = 0;
 }
@@ -197,6 +198,11 @@ lp_x lp_x_number(lp_tape *t, const arb_t value, lp_class class, const mag_t reac
   return lp_tape_last(t);
 }
 
+lp_x lp_x_sharpen(lp_tape *t, lp_x a) {
+  lp_tape_at(t, a)->sharp = true;
+  return a;
+}
+
 lp_x lp_x_unrounded(lp_tape *t, lp_x a) {
   lp_node *n = lp_tape_at(t, a);
   mag_set(&n->reach, &n->inherited);
@@ -207,7 +213,8 @@ lp_x lp_x_unrounded(lp_tape *t, lp_x a) {
 
 lp_side lp_x_sign(lp_tape *t, lp_x s) {
   const lp_node *n = lp_tape_at(t, s);
-  if (n->class == LP_NAN) return LP_UNORDERED;
+  t->lost = t->lost || n->class == LP_NOT_FINITE || (n->class != LP_FINITE && lp_x_is_boundless(t, s));
+  if (n->class == LP_NAN || n->class == LP_NOT_FINITE) return LP_UNORDERED;
   if (n->class != LP_FINITE) return n->class == LP_PLUS_INFINITY ? LP_ABOVE : LP_BELOW;
   if (arb_is_positive(&n->value)) return LP_ABOVE;
   if (arb_is_negative(&n->value)) return LP_BELOW;
@@ -303,3 +310,13 @@ lp_class lp_x_class(const lp_tape *t, lp_x a) { return lp_tape_at(t, a)->class; 
 const arb_struct *lp_x_ball(const lp_tape *t, lp_x a) { return &lp_tape_at(t, a)->value; }
 const mag_struct *lp_x_reach(const lp_tape *t, lp_x a) { return &lp_tape_at(t, a)->reach; }
 int64_t lp_x_terms(const lp_tape *t, lp_x a) { return lp_tape_at(t, a)->terms; }
+
+bool lp_x_is_boundless(const lp_tape *t, lp_x a) {
+  const lp_node *n = lp_tape_at(t, a);
+  mag_t size;
+  mag_init(size);
+  arb_get_mag(size, &n->value);
+  const bool boundless = lp_budget_is_boundless(&n->reach, size);
+  mag_clear(size);
+  return boundless;
+}

@@ -4,10 +4,13 @@
  *   a ball      that encloses its true real value, or a class (+inf, -inf, NaN) when it has none. Operations on
  *               infinities and NaN, and singular ones (1/0, log 0), follow IEEE 754, an exact 0 counting as +0;
  *   a reach     the sum over the rounded intermediates v_j before it, itself included, of |d number / d v_j| |v_j|,
- * along all paths: a running error analysis (Higham, Accuracy and Stability, section 3.3) in units of u. Arithmetic
- *               with unit roundoff u gets it wrong by at most about u * reach. A number built from roundings only adds
- *               up |partial derivatives|, so that reach may exceed the sum of section "scale" by a small factor, never
- *               fall below it;
+ *               along all paths: a running error analysis (Higham, Accuracy and Stability, section 3.3) in units of u.
+ *               Arithmetic with unit roundoff u gets it wrong by at most about u * reach. A number built from roundings
+ *               only adds up |partial derivatives|, so that reach may exceed the sum of section "scale" by a small
+ *               factor, never fall below it. Where the first order falls short, as rounding moves an operand by
+ *               r = k u D reach / |operand| of itself (budget.h), the reach allows for all of that: it is 1/(1 - r)
+ *               times as large, and boundless where a pole is near (r >= 1/2). The reach of an infinity or NaN is
+ *               boundless where rounding may make anything of it, else it means nothing;
  *   terms       how many terms the longest sum before it has, counted flat;
  *   sharp       true when no intermediate before it is rounded at all in the tape's dtype.
  * Backward writes the gradient on the same tape, so that gradients have reaches too.
@@ -22,11 +25,14 @@
 #include "reference/case.h"
 #include "reference/exact/ball.h"
 
-/* LP_ANY: nothing is claimed, in limits that do not exist (limits.h). No number on a tape has it. */
-typedef enum lp_class { LP_FINITE = 0, LP_PLUS_INFINITY, LP_MINUS_INFINITY, LP_NAN, LP_ANY } lp_class;
+/* LP_ANY: nothing is claimed, in limits that do not exist (limits.h). No number on a tape has it.
+ * LP_NOT_FINITE: an infinity of either sign or NaN, as rounding has it: infinity times a number that may as well be 0.
+ */
+typedef enum lp_class { LP_FINITE = 0, LP_PLUS_INFINITY, LP_MINUS_INFINITY, LP_NAN, LP_ANY, LP_NOT_FINITE } lp_class;
 
 lp_class lp_classify(double x);
-const char *lp_class_name(lp_class class); /* "a finite number", "+infinity", "-infinity", "NaN", "anything" */
+/* "a finite number", "+infinity", "-infinity", "NaN", "anything", "infinity or NaN" */
+const char *lp_class_name(lp_class class);
 
 /* A number on a tape. */
 typedef struct lp_x {
@@ -84,6 +90,7 @@ typedef struct lp_tape {
   bool shut;          /* a gate of the current term is below */
   bool float64_range; /* results beyond it are infinite or 0; see lp_x_limit_range */
   bool undecided;     /* a switch, or a singularity, was not decided at this precision */
+  bool lost;          /* the side of a number that may be anything was asked for: so may the whole term be */
   uint64_t signature; /* hash of all sides taken */
   uint64_t entered;   /* regimes, bits of the loss's own enumeration in reference/exact */
   const lp_shift *shift;
@@ -156,6 +163,8 @@ lp_x lp_x_erase(lp_tape *t, lp_x a);
 lp_x lp_x_carry(lp_tape *t, lp_x a, lp_x carrier);
 /* The number a as a constant: it has no slope. */
 lp_x lp_x_detach(lp_tape *t, lp_x a);
+/* The same number, known to be exact however it is computed. Use at once, before anything else refers to a. */
+lp_x lp_x_sharpen(lp_tape *t, lp_x a);
 /* The same number without a share of its own in the reach. Use at once, before anything else refers to a. */
 lp_x lp_x_unrounded(lp_tape *t, lp_x a);
 
@@ -201,6 +210,8 @@ lp_class lp_x_class(const lp_tape *t, lp_x a);
 const arb_struct *lp_x_ball(const lp_tape *t, lp_x a);
 const mag_struct *lp_x_reach(const lp_tape *t, lp_x a);
 int64_t lp_x_terms(const lp_tape *t, lp_x a);
+/* May rounding make it any other number, an infinity or NaN? */
+bool lp_x_is_boundless(const lp_tape *t, lp_x a);
 
 /* Writes the gradient of `of`, times seed, on the tape. Then every element of an input that `of` depends on has an
  * adjoint, read with lp_x_leaves. */

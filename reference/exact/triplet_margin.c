@@ -544,9 +544,10 @@ static lp_side side_of(lp_tape *t, const triplet *tr, lp_x s, const arb_t margin
 
 /* --- the loss of a triplet --- */
 
-/* 0, as far as a loser of the swap takes part: its slopes, when they are infinite or NaN, are multiplied by 0. */
+/* 0, as far as a loser of the swap takes part: its slopes, when they are infinite or NaN, are multiplied by 0. In a
+ * finite loser they may be so too: powers leave the range of float64, and those with the exponent NaN are NaN. */
 static lp_x beside(lp_tape *t, lp_x winner, const leg *loser) {
-  if (loser->finite && lp_x_class(t, loser->norm) == LP_FINITE) return winner;
+  if (!t->float64_range && loser->finite && lp_x_class(t, loser->norm) == LP_FINITE) return winner;
   return lp_x_unrounded(t, lp_x_add(t, winner, lp_x_mask(t, loser->norm, false)));
 }
 

@@ -40,7 +40,7 @@ static inline void certified_set_up(certified *s, const char *questions, const c
   ck_assert_int_eq(lp_suite_init(&s->suite, &error), LP_OK);
   ck_assert_msg(lp_suite_read(&s->suite, "q.jsonl", &error) == LP_OK, "%s", error.message);
   ck_assert_msg(lp_errata_read(&s->errata, "e.json", &error) == LP_OK, "%s", error.message);
-  ck_assert_msg(lp_candidate_open(&s->candidate, "outcomes:a.jsonl", &error) == LP_OK, "%s", error.message);
+  ck_assert_msg(lp_candidate_open(&s->candidate, "outcomes:a.jsonl", NULL, &error) == LP_OK, "%s", error.message);
   ck_assert_msg(lp_certify(&s->run, s->candidate, &s->suite, s->errata, &options, &error) == LP_OK, "%s",
                 error.message);
 }

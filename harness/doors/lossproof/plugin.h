@@ -137,7 +137,9 @@ static inline double lossproof_parameter_or(const lossproof_request *q, const ch
 
 /* Fills in q->message and returns LOSSPROOF_REJECTED. */
 static inline int lossproof_reject(const lossproof_request *q, const char *why) {
-  strncpy(q->message, why, LOSSPROOF_MESSAGE_SIZE - 1);
+  size_t i;
+  for (i = 0; why[i] != 0 && i + 1 < LOSSPROOF_MESSAGE_SIZE; i++) q->message[i] = why[i];
+  q->message[i] = 0;
   return LOSSPROOF_REJECTED;
 }
 

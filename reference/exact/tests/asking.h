@@ -117,6 +117,8 @@ static inline void check_witness(const lp_exact_number *n, double got) {
     ck_assert_double_eq(got, copysign((double)INFINITY, arf_sgn(arb_midref(&n->value))));
     return;
   }
+  if (n->class == LP_NOT_FINITE) ck_assert(!isfinite(got));
+  if (n->class == LP_NOT_FINITE) return;
   ck_assert_int_eq(lp_classify(got), n->class);
   if (n->class != LP_FINITE) return;
   ck_assert_double_le(distance_in_scales(n, got, LP_FLOAT64), 2.0);

@@ -958,13 +958,27 @@ START_TEST(effects_on_shared_elements) {
 }
 END_TEST
 
-/* Infinite and NaN parts of a gradient make no change: there the classes speak. */
+/* Infinite and NaN parts of a gradient make no change: there the classes speak. Where they are the same on all sides
+ * there is no effect. */
 START_TEST(effects_have_no_infinities) {
   double x[] = {1}, y[] = {1}, g[] = {INFINITY};
   trial t = trial_of(distance, "", x, y);
   set_upstream(&t, "", g);
   ask(&t);
   check_class(&t, X, 0, LP_NAN); /* 0 times infinity */
+  ck_assert_int_eq(t.exact.n_kinks, 1);
+  const lp_kink_effect *on_x = effect_on(&t, 0, X, 0), *on_y = effect_on(&t, 0, Y, 0);
+  for (int side = 0; side < 3; side++) {
+    static const lp_class of_x[] = {LP_MINUS_INFINITY, LP_NAN, LP_PLUS_INFINITY};
+    ck_assert_int_eq(on_x->class[side], of_x[side]);
+    ck_assert_int_eq(on_y->class[side], of_x[2 - side]);
+    ck_assert(arb_is_zero(&on_x->change[side]) && arb_is_zero(&on_y->change[side]));
+  }
+  ck_assert_int_eq(on_x->terms, number(&t, X, 0)->terms);
+  lp_exact_clear(&t.exact);
+  g[0] = NAN;
+  ask(&t);
+  check_class(&t, X, 0, LP_NAN);
   ck_assert_int_eq(t.exact.n_kinks, 0);
   lp_exact_clear(&t.exact);
 }

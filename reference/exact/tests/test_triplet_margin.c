@@ -305,6 +305,7 @@ START_TEST(kinks_behind_a_gate) {
   ck_assert(enters(&e, t, "inactive") && enters(&e, t, "swap-anchor"));
   check_double(number_of(&e, t, "positive", 0), 0.0);
   ck_assert_int_eq(e.n_kinks, 2);
+  ck_assert(!number_of(&e, t, "positive", 0)->entangled); /* a gate shuts all, or lets all through */
   /* open: the gradient of near alone, 1; with the swapped distance, another 1; with a tie, half of it */
   ck_assert_double_eq(middle(&effect_on(&e, t, 0, "positive")->change[2]), 1.0);
   ck_assert_double_eq(middle(&effect_on(&e, t, 1, "positive")->change[1]), 0.5);
@@ -397,6 +398,56 @@ START_TEST(range_beside_infinities) {
   ask(&e, t);
   check_double(number_of(&e, t, "positive", 0), 1.0);
   check_agreement(&e, t);
+  lp_exact_clear(&e);
+  trial_free(t);
+}
+END_TEST
+
+/* The loser of a swap has the upstream gradient 0, times a slope that powers take out of the range of float64, or that
+ * is NaN for the exponent NaN but |d| = 1: NaN, as PyTorch has it. In a finite term there is no such slope. */
+START_TEST(the_loser_of_a_swap_out_of_range) {
+  static const struct {
+    double margin, p, loser;
+    lp_class class;
+  } rows[] = {{NAN, 3.0, 1e200, LP_NAN},         {NAN, 3.0, 20.0, LP_FINITE},  {INFINITY, 100.0, 1e13, LP_NAN},
+              {INFINITY, 2.0, 1e200, LP_FINITE}, {1.0, NAN, 1.5, LP_NAN},      {1.0, NAN, 1.0, LP_FINITE},
+              {1.0, 3.0, 1e200, LP_FINITE},      {1.0, 100.0, 1e13, LP_FINITE}};
+  for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+    /* far = |0 - 0.5|, or 1 for p = NaN; swapped = loser; near = |c + loser|, too far out to compare slopes of */
+    const double c = isnan(rows[i].p) ? 1.0 : 0.5;
+    lp_trial *t = triple("1", origin, (double[]){c + rows[i].loser}, (double[]){c}, rows[i].p);
+    lp_exact e;
+    trial_param(t, "eps", 0.0);
+    trial_param(t, "margin", rows[i].margin);
+    trial_param(t, "swap", 1);
+    ask(&e, t);
+    check_class(number_of(&e, t, "negative", 0), rows[i].class);
+    check_agreement(&e, t);
+    lp_exact_clear(&e);
+    trial_free(t);
+  }
+}
+END_TEST
+
+/* Row 0: the swap and a component of one of its distances are both within rounding of their kinks. Row 1 has none. */
+START_TEST(only_the_terms_that_are_entangled) {
+  lp_trial *t = triple("2 2", (double[]){1e-20, 0, 0, 0}, (double[]){0, 0, 1, 5}, (double[]){1, -1, 3, 0}, 1.0);
+  lp_exact e;
+  trial_param(t, "eps", 1.0);
+  trial_param(t, "margin", 16.0);
+  trial_param(t, "swap", 1);
+  trial_reduction(t, "none");
+  ask(&e, t);
+  ck_assert_int_gt(e.n_kinks, 0);
+  for (int i = 0; i < 4; i++) {
+    ck_assert_int_eq(number_of(&e, t, "anchor", i)->entangled, i < 2);
+    ck_assert_int_eq(number_of(&e, t, "negative", i)->entangled, i < 2);
+  }
+  lp_exact_clear(&e);
+  trial_param(t, "swap", 0); /* the component alone */
+  ask(&e, t);
+  ck_assert_int_gt(e.n_kinks, 0);
+  for (int i = 0; i < 4; i++) ck_assert(!number_of(&e, t, "anchor", i)->entangled);
   lp_exact_clear(&e);
   trial_free(t);
 }
@@ -559,6 +610,8 @@ int main(void) {
                                 infinite_differences,
                                 infinite_upstream,
                                 range_beside_infinities,
+                                the_loser_of_a_swap_out_of_range,
+                                only_the_terms_that_are_entangled,
                                 p_is_nan,
                                 stretched_anchor,
                                 empty,

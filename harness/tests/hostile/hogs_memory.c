@@ -1,0 +1,18 @@
+/* Takes 1 GiB of memory, touches it, and sits on it. */
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "harness/tests/hostile/hostile.h"
+
+static int run(const lossproof_request *q) {
+  if (!hostile_is_trap(q)) return hostile_answer(q);
+  for (int i = 0; i < 64; i++) {
+    char *block = malloc(1 << 24);
+    if (block) memset(block, i + 1, 1 << 24);
+  }
+  for (;;) pause();
+}
+
+static const lossproof_descriptor me = {sizeof me, LOSSPROOF_PLUGIN_ABI, "hogs memory", "1.0", NULL, run};
+
+const lossproof_descriptor *lossproof_plugin(void) { return &me; }
