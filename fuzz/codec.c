@@ -273,9 +273,7 @@ static void write_word(writer *w, size_t width, uint64_t word) {
   w->used += width;
 }
 
-static bool same_bits(double a, double b) {
-  return lp_float_bits(LP_FLOAT64, a) == lp_float_bits(LP_FLOAT64, b);
-}
+static bool same_bits(double a, double b) { return lp_float_bits(LP_FLOAT64, a) == lp_float_bits(LP_FLOAT64, b); }
 
 static int find_setting(const lp_param_spec *spec, double value) {
   int i = 0;

@@ -109,23 +109,29 @@ static void expected_shape(lp_tensor *tensor, const lp_case *c, int input) {
   }
 }
 
-bool lp_mutate_toggle_input(lp_case *c, lp_arena *arena, lp_rng *rng) {
-  const int i = (int)lp_rng_below(rng, c->loss->n_inputs);
+static bool add_input(lp_case *c, lp_arena *arena, lp_rng *rng, int i) {
   lp_case want = *c;
-  if (!c->loss->inputs[i].optional) return false;
-  want.has_input[i] = !c->has_input[i];
-  want.inputs[i] = (lp_tensor){.numel = 0};
-  if (want.has_input[i]) {
-    lp_tensor none = {.numel = 0};
-    expected_shape(&want.inputs[i], c, i);
-    want.inputs[i].dtype = c->dtype;
-    lp_shapes_cut(&want);
-    if (!lp_mutate_recast(&none, arena, &want.inputs[i], rng)) return false;
-    want.inputs[i] = none;
-    for (int64_t k = 0; lp_rng_chance(rng, 0.7) && k < none.numel; k++) lp_mutate_put(&none, k, lp_rng_normal(rng));
-    if (lp_shapes_fit(c)) lp_shapes_cut(&want);
+  lp_tensor layout = {.dtype = c->dtype}, none = {.numel = 0};
+  expected_shape(&layout, c, i);
+  layout.dtype = c->dtype;
+  lp_shape_cut(&layout);
+  if (!lp_mutate_recast(&none, arena, &layout, rng)) return false;
+  const bool ordinary = lp_rng_chance(rng, 0.7);
+  for (int64_t k = 0; ordinary && k < none.numel; k++) lp_mutate_put(&none, k, lp_rng_normal(rng));
+  want.has_input[i] = true;
+  want.inputs[i] = none;
+  if (lp_shapes_fit(&want)) *c = want;
+  return c->has_input[i];
+}
+
+bool lp_mutate_toggle_input(lp_case *c, lp_arena *arena, lp_rng *rng) {
+  for (int i = 0; i < c->loss->n_inputs; i++) {
+    if (!c->loss->inputs[i].optional) continue;
+    if (!c->has_input[i]) return add_input(c, arena, rng, i);
+    c->has_input[i] = false;
+    return true;
   }
-  return recast_all(c, arena, &want, rng);
+  return false;
 }
 
 bool lp_mutate_case_dtype(lp_case *c, lp_arena *arena, lp_rng *rng) {

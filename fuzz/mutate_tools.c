@@ -78,7 +78,7 @@ bool lp_mutate_recast(lp_tensor *tensor, lp_arena *arena, const lp_tensor *layou
     if (exists && tensor->i64 && now.i64 && tensor->dtype == now.dtype) {
       now.i64[i] = tensor->i64[from]; /* which a double may not hold */
     } else {
-      lp_mutate_put(&now, i, exists ? lp_tensor_get(tensor, from) : lp_mutate_special(rng));
+      lp_mutate_put(&now, i, exists ? lp_tensor_get(tensor, from) : lp_any_special(rng));
     }
   }
   *tensor = now;
@@ -101,20 +101,35 @@ bool lp_mutate_copy_inputs(lp_case *copy, lp_arena *arena, const lp_case *c) {
   return true;
 }
 
-double lp_mutate_special(lp_rng *rng) {
-  static const double values[] = {
-      0.0,    0.0,     1.0,    1.0,      2.0,      3.0,   0.5,       0x1p-1074, 0x1p-149,          0x1p-24,
-      1e-45,  1e-38,   1e-30,  1e-12,    1e-8,     1e-7,  1e-6,      1e-20,     1.0 - 0x1p-53,     1.0 + 0x1p-52,
-      1e-300, 1e-154,  16.6,   17.0,     20.0,     50.0,  0x1p-133,  0x1p-1022, 1.0 - 0x1p-24,     1.0 + 0x1p-23,
-      88.7,   88.8,    100.0,  103.0,    104.0,    120.0, 709.7,     710.0,     745.0,             746.0,
-      256.0,  300.0,   400.0,  1e4,      65504.0,  65520, 1e10,      1e19,      1.9e19,            1e20,
-      1e25,   3e38,    3.5e38, 1e154,    1e155,    1e300, 1.797e308, INFINITY,  INFINITY,          NAN,
-      1e-50,  0.99999, 0.25,   0x1p-400, 0x1p+401, 0.75,  1e38,      1e-160,    0x1.6a09e667f3bcdp0};
+double lp_any_special(lp_rng *rng) {
+  static const double values[] = {0.0,           0.0,           1.0,
+                                  1.0,           2.0,           3.0,
+                                  0.5,           0x1p-1074,     0x1p-149,
+                                  0x1p-24,       1e-45,         1e-38,
+                                  1e-30,         1e-12,         1e-8,
+                                  1e-7,          1e-6,          1e-20,
+                                  1.0 - 0x1p-53, 1.0 + 0x1p-52, 1e-300,
+                                  1e-154,        16.6,          17.0,
+                                  20.0,          50.0,          0x1p-133,
+                                  0x1p-1022,     1.0 - 0x1p-24, 1.0 + 0x1p-23,
+                                  88.7,          88.8,          100.0,
+                                  103.0,         104.0,         120.0,
+                                  709.7,         710.0,         745.0,
+                                  746.0,         256.0,         300.0,
+                                  400.0,         1e4,           65504.0,
+                                  65520,         1e10,          1e19,
+                                  1.9e19,        1e20,          1e25,
+                                  3e38,          3.5e38,        1e154,
+                                  1e155,         1e300,         1.797e308,
+                                  INFINITY,      INFINITY,      NAN,
+                                  1e-50,         0.99999,       0.25,
+                                  0x1p-400,      0x1p+401,      0.75,
+                                  1e38,          1e-160,        0x1.6a09e667f3bcdp0};
   const double value = lp_rng_pick(rng, values, COUNT(values));
   return lp_rng_chance(rng, 0.5) ? copysign(value, -1.0) : value;
 }
 
-double lp_mutate_setting(const lp_case *c, lp_rng *rng) {
+double lp_any_setting(const lp_case *c, lp_rng *rng) {
   return c->loss->n_params > 0 ? c->params[lp_rng_below(rng, c->loss->n_params)] : 0.0;
 }
 

@@ -33,10 +33,10 @@ bool lp_mutate_recast(lp_tensor *tensor, lp_arena *arena, const lp_tensor *layou
 bool lp_mutate_copy_inputs(lp_case *copy, lp_arena *arena, const lp_case *c);
 
 /* One of the special values on which implementations break, or a small number. */
-double lp_mutate_special(lp_rng *rng);
+double lp_any_special(lp_rng *rng);
 
 /* A parameter's setting, 0 when the loss has none. */
-double lp_mutate_setting(const lp_case *c, lp_rng *rng);
+double lp_any_setting(const lp_case *c, lp_rng *rng);
 
 /* Extent of the first axis, 1 without axes; elements of one row. */
 int64_t lp_mutate_rows(const lp_tensor *tensor);

@@ -4,9 +4,7 @@
 
 #include "fuzz/codec.h"
 
-static const struct {
-  uint8_t low, count;
-} usual[LP_N_LETTERS] = {{1, 5}, {2, 4}, {1, 7}, {1, 8}, {0, 5}, {1, 4}};
+static const struct { uint8_t low, count; } usual[LP_N_LETTERS] = {{1, 5}, {2, 4}, {1, 7}, {1, 8}, {0, 5}, {1, 4}};
 
 enum { FIRST_PLAIN = 240 }; /* bytes from here on are sizes from 0 on */
 

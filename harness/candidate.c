@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "harness/doors/door.h"
+#include "harness/tamper.h"
 
 struct lp_candidate {
   const lp_door *door;
@@ -12,10 +13,11 @@ struct lp_candidate {
   lp_arena *arena; /* owns what is below */
   const char *name;
   lp_manifest manifest;
+  int tampering; /* an lp_tampering */
 };
 
 static const lp_door *const doors[] = {&lp_door_reference, &lp_door_exact, &lp_door_plugin, &lp_door_exec,
-                                      &lp_door_outcomes};
+                                       &lp_door_outcomes};
 
 enum { N_DOORS = sizeof doors / sizeof doors[0] };
 
@@ -93,8 +95,13 @@ bool lp_candidate_goes_by_id(const lp_candidate *candidate) { return candidate->
 
 lp_status lp_candidate_ask(lp_candidate *candidate, lp_answer *answers, lp_arena *arena, const lp_case *const *cases,
                            int n, lp_error *error) {
-  return candidate->door->ask(candidate->state, answers, arena, cases, n, error);
+  LP_TRY(candidate->door->ask(candidate->state, answers, arena, cases, n, error));
+  if (candidate->tampering == LP_TAMPER_NONE) return LP_OK;
+  for (int i = 0; i < n; i++) lp_tamper_answer(&answers[i], arena, (lp_tampering)candidate->tampering);
+  return LP_OK;
 }
+
+void lp_candidate_tamper(lp_candidate *candidate, int how) { candidate->tampering = how; }
 
 lp_status lp_candidate_answer(lp_candidate *candidate, lp_outcome *outcome, lp_arena *arena, const lp_case *c,
                               lp_error *error) {

@@ -82,6 +82,9 @@ bool lp_candidate_goes_by_id(const lp_candidate *candidate);
 lp_status lp_candidate_ask(lp_candidate *candidate, lp_answer *answers, lp_arena *arena, const lp_case *const *cases,
                            int n, lp_error *error) LP_MUST_USE;
 
+/* From now on every answer is changed before it is seen (an lp_tampering, harness/tamper.h; 0: not any more). */
+void lp_candidate_tamper(lp_candidate *candidate, int how);
+
 /* One case, and only its outcome. */
 lp_status lp_candidate_answer(lp_candidate *candidate, lp_outcome *outcome, lp_arena *arena, const lp_case *c,
                               lp_error *error) LP_MUST_USE;

@@ -142,6 +142,9 @@ typedef struct lp_certify_options {
   const volatile sig_atomic_t *stop;                    /* when it is not 0 no more cases are begun; NULL: never */
   void (*progress)(void *context, int done, int total); /* NULL: none; called under a lock */
   void *context;
+  /* Sees the answer to every case that ran, before it is judged; NULL: nobody does. Not under a lock. */
+  void (*answered)(void *context, const lp_case *c, const lp_answer *answer);
+  void *answered_context;
 } lp_certify_options;
 
 /* Runs and judges. The suite, the errata and the candidate must outlive the certification. LP_INVALID: an entry is no

@@ -266,12 +266,14 @@ static void hear_witnesses(witnesses *w, const lp_case *c) {
   if (w->fixture) w->n_fixture = lp_judge(w->of_fixture, c, w->fixture, exact, &theirs);
 }
 
+/* What did not run has entered no regime. */
 static void judge_case(lp_unit *u, const witnesses *w, const lp_certify_work *work) {
   const lp_case *c = &u->result->entry->c;
-  u->result->regimes = regimes_of(&w->own);
-  u->result->reject = w->own.reject;
   if (work->lenient && u->answers[0].outcome.kind == LP_OUTCOME_UNSUPPORTED) {
     u->result->not_run = u->answers[0].outcome.message;
+  } else {
+    u->result->regimes = regimes_of(&w->own);
+    u->result->reject = w->own.reject;
   }
   judge_answer(&u->findings, c, &u->answers[0], w, work);
   judge_encores(&u->findings, c, &u->answers[0], w, work);

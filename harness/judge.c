@@ -185,7 +185,10 @@ static int judge_outputs(lp_verdict *verdicts, const lp_case *c, const lp_outcom
   return n;
 }
 
-static bool is_off(const lp_verdict *v) { return v->input >= 0 && v->kind != LP_VERDICT_PASS; }
+/* Is an element of a gradient off? No kink excuses an output that is missing or that the loss does not have. */
+static bool is_off(const lp_verdict *v) {
+  return v->input >= 0 && v->kind != LP_VERDICT_PASS && v->index != LP_WHOLE_OUTPUT;
+}
 
 static bool any_gradient_off(const lp_verdict *verdicts, int n) {
   for (int i = 0; i < n; i++) {
@@ -285,7 +288,7 @@ static void leave_undecided(const retrial *r) {
   for (int i = 0; i < r->n; i++) {
     lp_verdict *v = &r->verdicts[i];
     if (!is_off(v) || !(bit_of(r->exact, v) & r->open)) continue;
-    const bool doubted = v->index >= 0 && lp_exact_find(r->exact, v->input)->numbers[v->index].entangled;
+    const bool doubted = lp_exact_find(r->exact, v->input)->numbers[v->index].entangled;
     v->kind = LP_VERDICT_INCONCLUSIVE;
     v->cause = LP_CAUSE_WIDE;
     snprintf(v->reason, sizeof v->reason, "%s",

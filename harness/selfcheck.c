@@ -81,9 +81,10 @@ static void add_one(lp_errors *e, lp_worst *seen, const lp_exact *exact, int k, 
   const lp_exact_output *truth = &exact->outputs[k];
   const lp_dtype dtype = truth->layout.dtype;
   lp_compare(&seen->at, seen->got, &truth->numbers[seen->index], dtype, false);
-  if (seen->at.fit == LP_FITS || truth->input == LP_OUTPUT_LOSS || (!why->share && !why->open)) {
+  const bool open = why->open || truth->numbers[seen->index].entangled;
+  if (seen->at.fit == LP_FITS || truth->input == LP_OUTPUT_LOSS || (!why->share && !open)) {
     add_element(e, seen, &truth->numbers[seen->index]);
-  } else if (why->open) {
+  } else if (!why->share) {
     e->at_kinks++;
   } else {
     lp_exact_number number;

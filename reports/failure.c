@@ -166,10 +166,11 @@ static const double *element_of(const lp_outcome *outcome, const lp_verdict *v) 
   return found && v->index >= 0 && v->index < found->tensor.numel ? &found->tensor.f64[v->index] : NULL;
 }
 
+/* Both witnesses compute in double, whatever the dtype of the output. */
 static void number_witness(const screen *s, const char *name, double x) {
   lp_comparison r;
   lp_compare(&r, x, s->truth, s->layout->layout.dtype, false);
-  number(s, name, x, s->layout->layout.dtype);
+  number(s, name, x, LP_FLOAT64);
   if (r.fit == LP_FITS) fputs("  agrees\n", s->out);
   if (r.fit == LP_FITS_PERHAPS) fputs("  undecided\n", s->out);
   if (r.fit == LP_FITS_NOT && isfinite(r.ratio)) fprintf(s->out, "  off: %.3g budgets\n", r.ratio);

@@ -1,4 +1,4 @@
-/* bench: times the reference, or the exact oracle, value and every gradient in one pass, one thread. */
+/* bench: times the reference, or the exact oracle, value and every gradient in one pass, one thread; or a door. */
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -97,8 +97,8 @@ static double median_ms(subject *s, int repeats) {
 }
 
 typedef struct options {
-  const char *save;
-  int repeats;
+  const char *save, *door;
+  int repeats, cases;
   uint64_t seed;
   bool json, exact;
 } options;
@@ -154,13 +154,15 @@ static int bench_loss(const lp_loss *loss, const options *o) {
 }
 
 int lp_verb_bench(int argc, char **argv) {
-  options o = {.repeats = 15, .seed = 1};
+  options o = {.repeats = 15, .cases = 20000, .seed = 1};
   const char *loss_name = NULL;
   const lp_flag flags[] = {
       {"loss", LP_FLAG_TEXT, &loss_name, "LOSS", "only this loss"},
       {"repeat", LP_FLAG_COUNT, &o.repeats, "N", "passes; the median is printed (default 15, at most 1000)"},
       {"seed", LP_FLAG_SEED, &o.seed, "S", "seed of the data (default 1)"},
       {"exact", LP_FLAG_SWITCH, &o.exact, NULL, "time the exact oracle instead, on smaller shapes"},
+      {"doors", LP_FLAG_TEXT, &o.door, "CANDIDATE", "time the way to this candidate and back instead, on small cases"},
+      {"cases", LP_FLAG_COUNT, &o.cases, "N", "of them, with --doors (default 20000)"},
       {"json", LP_FLAG_SWITCH, &o.json, NULL, "one JSON object a line"},
       {"save", LP_FLAG_TEXT, &o.save, "FOLDER", "write the timed cases there as packed JSON, and time nothing"},
   };
@@ -175,8 +177,10 @@ int lp_verb_bench(int argc, char **argv) {
   if (lp_cli_parse(&command, argc, argv, NULL, &n, &exit_code) == LP_CLI_STOP) return exit_code;
   if (loss_name) {
     const lp_loss *loss = lp_cli_loss(loss_name);
-    return loss ? bench_loss(loss, &o) : LP_EXIT_USAGE;
+    if (!loss) return LP_EXIT_USAGE;
+    return o.door ? lp_bench_doors(o.door, loss, o.cases, o.json) : bench_loss(loss, &o);
   }
+  if (o.door) return lp_bench_doors(o.door, NULL, o.cases, o.json);
   for (int i = 0; i < lp_registry_count(); i++) {
     exit_code = bench_loss(lp_registry_at(i), &o);
     if (exit_code) return exit_code;

@@ -316,6 +316,7 @@ int lp_cli_certify(int argc, char **argv, bool by_files) {
       {"fail-fast", LP_FLAG_SWITCH, &o.run.fail_fast, NULL, "end with the first case that has a finding"},
       {"max-failures", LP_FLAG_NUMBER, &o.outputs.max_failures, "N", "failures shown in full (default 10)"},
       {"json", LP_FLAG_TEXT, &o.outputs.json, "FILE", "also write results as JSON Lines"},
+      {"reproducers", LP_FLAG_TEXT, &o.outputs.reproducers, "DIR", "and a reproducer of every kind of finding"},
       {"verdicts", LP_FLAG_TEXT, &o.outputs.verdicts, "FILE", "also the sorted verdicts, alike for every door"},
       {"hygiene", LP_FLAG_TEXT, &o.outputs.hygiene, "FILE", "also what was found of its conduct"},
       {"answers", LP_FLAG_TEXT, &o.answers, "FILE", "keep each answer as it comes"},

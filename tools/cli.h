@@ -82,6 +82,9 @@ lp_status lp_cli_read(lp_suite *suite, const char *const *paths, int n_paths, co
 /* A bar on stderr when that is a terminal; silent otherwise. context: const char *, the label. */
 void lp_cli_progress(void *context, int done, int total);
 
+/* bench --doors. loss: NULL for all. */
+int lp_bench_doors(const char *description, const lp_loss *loss, int count, bool json);
+
 /* The verbs, one file each. */
 int lp_verb_bench(int argc, char **argv);
 int lp_verb_certify(int argc, char **argv);

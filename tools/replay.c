@@ -127,14 +127,14 @@ static const lp_suite_entry *choose(const lp_suite *suite, address *a, const cha
 
 static lp_status recast(lp_suite_entry *entry, lp_arena *arena, const char *word, lp_error *error) {
   const lp_dtype dtype = lp_dtype_from_name(word);
-  const lp_case *from = lp_arena_alloc(arena, 1, sizeof *from);
+  lp_case *from = lp_arena_alloc(arena, 1, sizeof *from);
   bool exists;
   if (dtype == LP_DTYPE_COUNT || !lp_dtype_is_floating(dtype)) {
     return lp_fail(error, LP_INVALID, "replay: expected float64, float32, float16 or bfloat16, got \"%s\"", word);
   }
   if (!from) return lp_fail(error, LP_NO_MEMORY, "out of memory");
   if (dtype == entry->c.dtype) return LP_OK;
-  memcpy((void *)from, &entry->c, sizeof *from);
+  *from = entry->c;
   LP_TRY(lp_recast_case(&entry->c, &exists, arena, from, dtype, error));
   entry->has_outcome = false;
   return exists ? LP_OK : lp_fail(error, LP_INVALID, "replay: PyTorch refuses %s in %s", from->id, word);
@@ -172,8 +172,8 @@ static lp_status prepare(lp_suite *one, const lp_suite_entry *entry, const addre
   lp_suite_entry *only = lp_suite_add(one);
   if (!only) return lp_fail(error, LP_NO_MEMORY, "out of memory");
   *only = *entry;
-  if (*a->dtype) LP_TRY(recast(only, one->arena, a->dtype, error));
-  if (o->dtype) LP_TRY(recast(only, one->arena, o->dtype, error));
+  const char *dtype = o->dtype ? o->dtype : a->dtype;
+  if (*dtype) LP_TRY(recast(only, one->arena, dtype, error));
   return *a->law ? derive(only, one->arena, a->law, error) : LP_OK;
 }
 
@@ -222,10 +222,11 @@ static void show_verdict(const lp_result *r, int i, lp_style style) {
   static const lp_paint paints[] = {LP_GREEN, LP_RED, LP_YELLOW, LP_YELLOW, LP_GREEN};
   const lp_verdict *v = &r->verdicts[i];
   char name[LP_NAME_MAX];
-  printf("  %s%-13s%s %-20s %s", lp_paint_start(style, paints[v->kind]), lp_verdict_name(v->kind),
-         lp_paint_stop(style), lp_result_output(name, r, i), v->reason);
+  printf("  %s%-13s%s %s", lp_paint_start(style, paints[v->kind]), lp_verdict_name(v->kind), lp_paint_stop(style),
+         lp_result_output(name, r, i));
+  if (*v->reason) printf(": %s", v->reason);
   if (r->about[i].encore) printf(" (asked again: %s)", r->about[i].encore);
-  if (v->other_side && v->kind == LP_VERDICT_PASS) printf("by another side of a kink");
+  if (v->other_side && v->kind == LP_VERDICT_PASS) printf(", by another side of a kink");
   if (r->errata[i]) printf(" (erratum %s)", r->errata[i]->name);
   if (lp_result_is_harness_fault(r, i)) printf(" HARNESS AT FAULT: %s off", lp_off_name(r->off[i]));
   printf("\n");
@@ -288,7 +289,7 @@ static int replay(const options *o) {
   lp_error error;
   lp_suite suite = {0}, one = {0};
   address a;
-  const char *wanted;
+  const char *wanted = "";
   int exit_code = LP_EXIT_USAGE;
   if (lp_suite_init(&suite, &error) != LP_OK || read_cases(&suite, &wanted, o, &error) != LP_OK) {
     exit_code = lp_cli_fail(&error);

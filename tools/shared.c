@@ -5,6 +5,7 @@
 
 #include "reports/failure.h"
 #include "reports/jsonl.h"
+#include "reports/reproducer.h"
 #include "reports/terminal.h"
 #include "reports/verdicts.h"
 #include "tools/cli.h"
@@ -30,8 +31,16 @@ static int show_failures(const lp_certification *run, int limit, lp_style style)
   return 0;
 }
 
+static lp_status write_reproducers(const lp_certification *run, const char *folder, lp_error *error) {
+  int n;
+  LP_TRY(lp_write_reproducers(&n, folder, run, error));
+  fprintf(stderr, "%d kinds of finding, each as FILE.py, FILE.c, FILE.json and FILE.h5 in %s\n", n, folder);
+  return LP_OK;
+}
+
 static lp_status write_files(const lp_certification *run, const lp_suite *suite, const lp_outputs *o, lp_error *error) {
   if (o->json) LP_TRY(lp_report_jsonl(o->json, run, suite, error));
+  if (o->reproducers) LP_TRY(write_reproducers(run, o->reproducers, error));
   if (o->verdicts) LP_TRY(lp_report_verdicts(o->verdicts, run, error));
   return o->hygiene ? lp_report_hygiene(o->hygiene, run, error) : LP_OK;
 }

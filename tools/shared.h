@@ -10,6 +10,7 @@
 /* Where results go, beside the terminal; NULL: nowhere. */
 typedef struct lp_outputs {
   const char *json, *verdicts, *hygiene;
+  const char *reproducers; /* a folder */
   int max_failures; /* shown in full */
 } lp_outputs;
 

@@ -153,6 +153,26 @@ START_TEST(failures_can_be_injected) {
 }
 END_TEST
 
+/* What was handed out comes again, zeroed; of requests of all sizes no more is kept than a block. */
+START_TEST(a_reset_gives_zeroed_memory_again) {
+  lp_arena *arena = lp_arena_new((size_t)1 << 22);
+  lp_arena_reset(arena);
+  for (int round = 0; round < 50; round++) {
+    for (size_t i = 1; i < 300; i++) {
+      const size_t n = i % 50 == 0 ? 100 * i : i;
+      unsigned char *memory = lp_arena_alloc(arena, n, 1);
+      ck_assert_ptr_nonnull(memory);
+      ck_assert(is_zero(memory, n));
+      memset(memory, 0xff, n);
+    }
+    ck_assert_uint_gt(lp_arena_used(arena), 0);
+    lp_arena_reset(arena);
+    ck_assert_uint_eq(lp_arena_used(arena), 0);
+  }
+  lp_arena_free(arena);
+}
+END_TEST
+
 int main(void) {
   Suite *suite = suite_create("golden.arena");
   TCase *tests = tcase_create("arena");
@@ -166,6 +186,7 @@ int main(void) {
   tcase_add_test(tests, a_tensor_too_large_is_no_memory);
   tcase_add_test(tests, outcomes_get_buffers);
   tcase_add_test(tests, failures_can_be_injected);
+  tcase_add_test(tests, a_reset_gives_zeroed_memory_again);
   suite_add_tcase(suite, tests);
   SRunner *runner = srunner_create(suite);
   srunner_run_all(runner, CK_NORMAL);

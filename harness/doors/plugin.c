@@ -1,5 +1,6 @@
 /* plugin:PATH.so: a shared object that exports lossproof_plugin(), loaded by workers of ours. */
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -9,6 +10,7 @@
 #include "harness/doors/worker.h"
 
 enum {
+  WHY = 200,              /* bytes of a reason, as lp_take_answer has it */
   WINDOW = 64,            /* questions under way at once */
   WINDOW_BYTES = 1 << 22, /* or as many as fit in here */
   STARTS = 3              /* tries to start a worker, where one has been started before */
@@ -83,7 +85,7 @@ static bool take_welcome(void *context, int k, const unsigned char *bytes, size_
     h->status = status == LP_OK ? read_welcome(h, &r) : read_refusal(h, (lp_status)status, &r);
     if (!r.failed) return true;
   }
-  strncpy(why, "no greeting", 199);
+  snprintf(why, WHY, "no greeting");
   return false;
 }
 
@@ -211,15 +213,14 @@ static bool take_answer(void *context, int k, const unsigned char *bytes, size_t
   lp_error reason;
   lp_reading r = {.at = bytes, .left = size};
   if (w->fault) {
-    strncpy(why, "it came after the end", 199);
+    snprintf(why, WHY, "it came after the end");
     return false;
   }
   const lp_status status = lp_plugin_read_answer(&w->answers[k], &w->fault, w->arena, k, &w->layouts[k],
                                                  capability(w, w->cases[k]), &r, &reason);
   if (status == LP_OK) return true;
   if (status != LP_INVALID) w->status = lp_fail(w->error, status, "%s", reason.message);
-  strncpy(why, reason.message, 199);
-  why[199] = 0;
+  snprintf(why, WHY, "%.*s", WHY - 1, reason.message);
   return false;
 }
 

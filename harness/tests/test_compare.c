@@ -142,6 +142,69 @@ START_TEST(a_value_beyond_the_range_of_double_asks_for_infinity) {
 }
 END_TEST
 
+static lp_fit fit_of_class(double got, lp_class class, bool boundless) {
+  sample s;
+  lp_comparison r;
+  set(&s, 0.0, 1.0);
+  s.number.class = class;
+  if (boundless) lp_budget_set_boundless(&s.number.scale);
+  lp_compare(&r, got, &s.number, LP_FLOAT64, false);
+  clear(&s);
+  return r.fit;
+}
+
+/* Where rounding may make anything of a number nothing is proven, not even by an infinity or NaN. */
+START_TEST(what_may_be_anything_is_undecided) {
+  for (int i = 0; i < 4; i++) {
+    ck_assert_int_eq(fit_of_class(numbers[i], LP_FINITE, true), LP_FITS_PERHAPS);
+    for (int k = LP_PLUS_INFINITY; k <= LP_NAN; k++) {
+      const lp_fit fit = fit_of_class(numbers[i], (lp_class)k, true);
+      ck_assert_int_eq(fit, i == k ? LP_FITS : LP_FITS_PERHAPS);
+    }
+  }
+  sample s;
+  lp_comparison r;
+  set(&s, 1.0, 1.0);
+  mag_set_ui_2exp_si(&s.number.scale, 1, 4096); /* the largest scale that bounds something */
+  lp_compare(&r, NAN, &s.number, LP_FLOAT64, false);
+  ck_assert_int_eq(r.fit, LP_FITS_NOT);
+  lp_compare(&r, INFINITY, &s.number, LP_FLOAT64, false);
+  ck_assert_int_eq(r.fit, LP_FITS);
+  mag_set_ui_2exp_si(&s.number.scale, 1, 4097);
+  lp_compare(&r, NAN, &s.number, LP_FLOAT64, false);
+  ck_assert_int_eq(r.fit, LP_FITS_PERHAPS);
+  lp_compare(&r, INFINITY, &s.number, LP_FLOAT64, false);
+  ck_assert_int_eq(r.fit, LP_FITS_PERHAPS);
+  lp_compare(&r, 1.0, &s.number, LP_FLOAT64, false);
+  ck_assert_int_eq(r.fit, LP_FITS_PERHAPS);
+  arb_mul_2exp_si(&s.number.value, &s.number.value, 1500); /* overflows itself; its scale is boundless beside it, too */
+  mag_set_ui_2exp_si(&s.number.scale, 1, 6000);
+  lp_compare(&r, INFINITY, &s.number, LP_FLOAT64, false);
+  ck_assert_int_eq(r.fit, LP_FITS);
+  lp_compare(&r, -INFINITY, &s.number, LP_FLOAT64, false);
+  ck_assert_int_eq(r.fit, LP_FITS_PERHAPS);
+  clear(&s);
+}
+END_TEST
+
+/* An infinity times what may be 0: no finite number is right. */
+START_TEST(what_is_not_finite_takes_three_classes) {
+  for (int i = 0; i < 4; i++) {
+    ck_assert_int_eq(fit_of_class(numbers[i], LP_NOT_FINITE, false), i == 0 ? LP_FITS_NOT : LP_FITS);
+    ck_assert_int_eq(fit_of_class(numbers[i], LP_NOT_FINITE, true), i == 0 ? LP_FITS_PERHAPS : LP_FITS);
+    ck_assert_int_eq(fit_of_class(numbers[i], LP_ANY, false), LP_FITS);
+  }
+  sample s;
+  lp_comparison r;
+  set(&s, 0.0, 0.0);
+  s.number.class = LP_NOT_FINITE;
+  lp_compare(&r, 1.0, &s.number, LP_FLOAT64, false);
+  ck_assert_int_eq(r.true_class, LP_NAN); /* reports know four classes */
+  ck_assert(isinf(r.ratio));
+  clear(&s);
+}
+END_TEST
+
 /* A fail and a pass need the whole enclosure. */
 START_TEST(a_wide_enclosure_decides_only_what_it_can) {
   sample s;
@@ -208,6 +271,8 @@ int main(void) {
                                 every_class_is_told_from_the_others,
                                 overflow_is_right_where_the_dtype_rounds_to_infinity,
                                 a_value_beyond_the_range_of_double_asks_for_infinity,
+                                what_may_be_anything_is_undecided,
+                                what_is_not_finite_takes_three_classes,
                                 a_wide_enclosure_decides_only_what_it_can,
                                 flushing_widens_the_absolute_part_only,
                                 the_fit_is_monotone_in_the_scale,

@@ -335,6 +335,24 @@ START_TEST(blame_is_told_honestly) {
 }
 END_TEST
 
+START_TEST(kinks_excuse_no_unwanted_output) {
+  bench b;
+  set_up(&b, at_tie());
+  b.how.profile = LP_PROFILE_MATH;
+  b.candidate.outputs[3] = b.candidate.outputs[2];
+  b.candidate.outputs[3].input = 2;
+  b.candidate.n_outputs = 4;
+  for (int side = -1; side <= 2; side++) {
+    b.got[1][0] = side;
+    b.got[2][0] = -side;
+    judge(&b);
+    ck_assert_int_eq(of(&b, 0)->kind, side < 2 ? LP_VERDICT_PASS : LP_VERDICT_FAIL);
+    expect(&b, 2, LP_VERDICT_FAIL, LP_CAUSE_UNWANTED);
+  }
+  tear_down(&b);
+}
+END_TEST
+
 START_TEST(away_from_kinks_sides_are_not_free) {
   bench b;
   lp_trial *t = beside_hinge();
@@ -518,6 +536,7 @@ int main(void) {
                                 beside_a_kink_either_side_is_right_for_all_components_at_once,
                                 beside_a_kink_either_class_is_right_for_all_components_at_once,
                                 blame_is_told_honestly,
+                                kinks_excuse_no_unwanted_output,
                                 away_from_kinks_sides_are_not_free,
                                 undecided_kinks_excuse_nothing_else,
                                 nested_kinks_within_rounding_are_not_decided,

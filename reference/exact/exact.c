@@ -256,7 +256,6 @@ static lp_status add_term(lp_exact_run *run, lp_error *error) {
   e->signature = mix(e->signature, run->tape.signature);
   e->regimes |= run->tape.entered;
   e->near_switches += run->tape.near;
-  e->entangled = e->entangled || (run->loss->nested && run->tape.near > 1);
   if (run->tape.precision > e->precision) e->precision = run->tape.precision;
   if (kinks_are_wanted(run)) LP_TRY(lp_exact_find_kinks(run, error));
   return run->tape.failed ? out_of_memory(error) : LP_OK;

@@ -44,6 +44,7 @@ void lp_tape_restart(lp_tape *t) {
   t->undecided = t->float64_range = t->next_is_gate = t->shut = t->lost = false;
   t->signature = UINT64_C(0xcbf29ce484222325);
   t->entered = 0;
+  t->near = 0;
 }
 
 bool lp_tape_grow(lp_tape *t, void **items, int *capacity, int wanted, size_t size) {

@@ -121,10 +121,43 @@ START_TEST(one_accumulator_fails_large_sums) {
 }
 END_TEST
 
+static bool is_boundless(double log2_of_scale, double size) {
+  mag_t scale, most;
+  mag_init(scale);
+  mag_init(most);
+  mag_set_ui_2exp_si(scale, 1, (slong)log2_of_scale);
+  mag_set_d(most, size);
+  const bool boundless = lp_budget_is_boundless(scale, most);
+  mag_clear(scale);
+  mag_clear(most);
+  return boundless;
+}
+
+/* Beyond 2^4096, and 2^4096 times the number: a number that overflows is bounded too. */
+START_TEST(scales_that_bound_nothing) {
+  ck_assert(!is_boundless(4096, 0.0) && is_boundless(4097, 0.0));
+  ck_assert(!is_boundless(5000, 0x1p1000) && is_boundless(5098, 0x1p1000));
+  mag_t scale, size;
+  mag_init(scale);
+  mag_init(size);
+  lp_budget_set_boundless(scale);
+  mag_mul_2exp_si(scale, scale, -100000);
+  ck_assert(lp_budget_is_boundless(scale, size));
+  mag_set_ui_2exp_si(size, 1, 1000000);
+  mag_set(scale, size);
+  ck_assert(!lp_budget_is_boundless(scale, size));
+  mag_inf(scale);
+  ck_assert(lp_budget_is_boundless(scale, size));
+  mag_clear(scale);
+  mag_clear(size);
+}
+END_TEST
+
 int main(void) {
-  const TTest *const tests[] = {depth_of_a_sum,  factor_is_capped,
-                                relative_budget, relative_budget_grows_with_scale_and_terms,
-                                absolute_budget, one_accumulator_fails_large_sums};
+  const TTest *const tests[] = {depth_of_a_sum,           factor_is_capped,
+                                relative_budget,          relative_budget_grows_with_scale_and_terms,
+                                absolute_budget,          one_accumulator_fails_large_sums,
+                                scales_that_bound_nothing};
   const int result = run_tests("budget", tests, sizeof tests / sizeof tests[0]);
   flint_cleanup();
   return result;

@@ -1,3 +1,4 @@
+#include "reference/exact/budget.h"
 #include "reference/exact/tests/asking.h"
 
 static const double no_targets[3] = {0.0, 0.0, 0.0};
@@ -81,8 +82,8 @@ START_TEST(integer_beside_a_double_is_near) {
 }
 END_TEST
 
-/* L = (3/4 + 6 + 0) / 2; its scale: L itself, the sum of terms (3/4 + 6, and as much from d) over W, and L times the sum
- * of |weights| over W. W is exactly 2 in any order, so that the quotient is not rounded. */
+/* L = (3/4 + 6 + 0) / 2; its scale: L itself, the sum of terms (3/4 + 6, and as much from d) over W, and L times the
+ * sum of |weights| over W. W is exactly 2 in any order, so that the quotient is not rounded. */
 START_TEST(weighted_mean_by_hand) {
   lp_trial *t = three();
   lp_exact e;
@@ -130,6 +131,68 @@ START_TEST(cancelling_weights_divide_by_zero) {
   check_class(number_of(&e, t, "weight", 0), LP_NAN);
   ck_assert(enters(&e, t, "weights-cancel"));
   check_agreement(&e, t);
+  lp_exact_clear(&e);
+  trial_free(t);
+}
+END_TEST
+
+static bool is_boundless(const lp_exact_number *n) {
+  mag_t size;
+  mag_init(size);
+  arb_get_mag(size, &n->value);
+  const bool boundless = lp_budget_is_boundless(&n->scale, size);
+  mag_clear(size);
+  return boundless;
+}
+
+/* The mean of |1| with these eight weights in float32. */
+static void ask_weighted(lp_exact *e, lp_trial **t, const double weights[8]) {
+  static const double ones[8] = {1, 1, 1, 1, 1, 1, 1, 1}, zeros[8] = {0};
+  *t = trial_new("l1");
+  trial_tensor(*t, "input", LP_FLOAT32, "8", ones);
+  trial_tensor(*t, "target", LP_FLOAT32, "8", zeros);
+  trial_tensor(*t, "weight", LP_FLOAT32, "8", weights);
+  ask(e, *t);
+}
+
+/* A running sum of the first weights in float32 is 2^-8, not 4 + 2^-8; of the second it may be 0, whose sum is 1:
+ * nothing is claimed. Weights that cancel less, and those that no order of summation rounds, have budgets. */
+START_TEST(weights_that_cancel_by_rounding) {
+  static const struct {
+    double weights[8];
+    lp_class class;
+    bool boundless;
+  } table[] = {{{0x1p28, 1, 1, 1, 1, -0x1p28, 0x1p-8, 0}, LP_FINITE, true},
+               {{0x1p24, 1, -0x1p24, 0, 0, 0, 0, 0}, LP_FINITE, true},
+               {{0x1p24, 1, -0x1p24, -1, 0, 0, 0, 0}, LP_PLUS_INFINITY, true}, /* exactly 0, but +-1 in some order */
+               {{0x1p22, 1, -0x1p22, -1, 0, 0, 0, 0}, LP_NAN, false},
+               {{0x1p22, 1, -0x1p22, 0, 0, 0, 0, 0}, LP_FINITE, false},
+               {{0x1p10, 0x1.555556p-2, -0x1p10, 1, 1, 0, 0, 0}, LP_FINITE, false}};
+  for (size_t i = 0; i < sizeof table / sizeof table[0]; i++) {
+    lp_trial *t;
+    lp_exact e;
+    ask_weighted(&e, &t, table[i].weights);
+    const lp_exact_number *loss = number_of(&e, t, NULL, 0);
+    if (table[i].class == LP_FINITE) check_class(loss, LP_FINITE);
+    ck_assert_int_eq(loss->class == LP_FINITE, table[i].class == LP_FINITE);
+    ck_assert_msg(is_boundless(loss) == table[i].boundless, "weights %d", (int)i);
+    ck_assert_int_eq(is_boundless(number_of(&e, t, "input", 1)), table[i].boundless);
+    ck_assert_int_eq(is_boundless(number_of(&e, t, "weight", 0)), table[i].boundless);
+    lp_exact_clear(&e);
+    trial_free(t);
+  }
+}
+END_TEST
+
+/* The last of those: W = 2 + 1/3 is summed 11 deep from 2051 in sizes, so that r = 88 u 2050.3 / W = 0.0046, and the
+ * gradient 1/3 / W is wrong by r/(1 - r) of itself at most, besides its own rounding. */
+START_TEST(budget_of_weights_that_nearly_cancel) {
+  static const double weights[8] = {0x1p10, 0x1.555556p-2, -0x1p10, 1, 1, 0, 0, 0};
+  lp_trial *t;
+  lp_exact e;
+  ask_weighted(&e, &t, weights);
+  const double w = 2 + 0x1.555556p-2, size = 2 * 0x1p10 + w, r = 88 * 0x1p-24 * size / w, gradient = weights[1] / w;
+  check_scale(number_of(&e, t, "input", 1), gradient * (size / w / (1 - r) + 1) + 2 * gradient);
   lp_exact_clear(&e);
   trial_free(t);
 }
@@ -311,6 +374,8 @@ int main(void) {
                                 weighted_mean_by_hand,
                                 weight_counts_once_when_the_target_is_larger,
                                 cancelling_weights_divide_by_zero,
+                                weights_that_cancel_by_rounding,
+                                budget_of_weights_that_nearly_cancel,
                                 integers_wrap,
                                 integer_sum_wraps,
                                 classes,

@@ -1,3 +1,4 @@
+#include "reference/exact/budget.h"
 #include "reference/exact/tests/asking.h"
 
 static lp_trial *single(double input, double target, bool log_input, bool full, double eps) {
@@ -214,6 +215,50 @@ START_TEST(half_types) {
 }
 END_TEST
 
+static bool is_boundless(const lp_exact_number *n) {
+  mag_t size;
+  mag_init(size);
+  arb_get_mag(size, &n->value);
+  const bool boundless = lp_budget_is_boundless(&n->scale, size);
+  mag_clear(size);
+  return boundless;
+}
+
+/* log(1 + 1e-300) is 1e-300, and 0 for any arithmetic; log(3) is not. */
+START_TEST(infinity_times_a_logarithm_that_rounds_to_zero) {
+  const double infinity = INFINITY;
+  for (int k = 0; k < 2; k++) {
+    lp_trial *t = single(k == 0 ? 1.0 : 3.0, 0.5, false, false, 1e-300);
+    lp_exact e;
+    trial_upstream(t, "", &infinity);
+    ask(&e, t);
+    check_class(number_of(&e, t, "target", 0), k == 0 ? LP_NOT_FINITE : LP_MINUS_INFINITY);
+    check_agreement(&e, t);
+    lp_exact_clear(&e);
+    trial_free(t);
+  }
+}
+END_TEST
+
+/* Where x + eps may as well be 0 in float32, log(x + eps) and 1/(x + eps) may be anything; 2^10 as far off, not. */
+START_TEST(a_rate_next_to_the_pole) {
+  for (int k = 0; k < 2; k++) {
+    lp_trial *t = trial_new("poisson_nll");
+    lp_exact e;
+    const double eps = 0.001, x = k == 0 ? -lp_dtype_round(LP_FLOAT32, eps) : -0.9990234375 * eps;
+    trial_param(t, "log_input", 0.0);
+    trial_param(t, "eps", eps);
+    trial_tensor(t, "input", LP_FLOAT32, "1", (double[]){lp_dtype_round(LP_FLOAT32, x)});
+    trial_tensor(t, "target", LP_FLOAT32, "1", (double[]){1.0});
+    ask(&e, t);
+    ck_assert_int_eq(is_boundless(number_of(&e, t, NULL, 0)), k == 0);
+    ck_assert_int_eq(is_boundless(number_of(&e, t, "input", 0)), k == 0);
+    lp_exact_clear(&e);
+    trial_free(t);
+  }
+}
+END_TEST
+
 /* Stirling's term with log(2 pi t) unhalved, or added at t = 1. */
 START_TEST(planted_fault_is_seen) {
   lp_trial *t = single(1.0, 2.0, true, true, 1e-8);
@@ -228,9 +273,19 @@ START_TEST(planted_fault_is_seen) {
 END_TEST
 
 int main(void) {
-  const TTest *const tests[] = {log_input_by_hand,    rate_by_hand,      stirling_by_hand,          mask,
-                                eps_is_a_real_number, integers_are_real, exponentials_out_of_range, poles_and_classes,
-                                rate_regimes,         half_types,        planted_fault_is_seen};
+  const TTest *const tests[] = {log_input_by_hand,
+                                rate_by_hand,
+                                stirling_by_hand,
+                                mask,
+                                eps_is_a_real_number,
+                                integers_are_real,
+                                exponentials_out_of_range,
+                                poles_and_classes,
+                                rate_regimes,
+                                half_types,
+                                infinity_times_a_logarithm_that_rounds_to_zero,
+                                a_rate_next_to_the_pole,
+                                planted_fault_is_seen};
   const int failed = run_tests("exact poisson_nll", tests, sizeof tests / sizeof tests[0]);
   flint_cleanup();
   return failed;

@@ -237,7 +237,8 @@ int main(void) {
                                 scale_by_hand,
                                 every_dtype,
                                 unsigned_target_is_negated_as_a_number,
-                                classes, infinity_times_a_slope_that_underflows,
+                                classes,
+                                infinity_times_a_slope_that_underflows,
                                 empty};
   const int failed = run_tests("exact soft_margin", tests, sizeof tests / sizeof tests[0]);
   flint_cleanup();

@@ -11,7 +11,6 @@ static const char manifest[] =
     "{\"losses\": {\"smooth_l1\": {\"dtypes\": [\"float64\", \"float32\"], \"mixed_dtypes\": false,"
     " \"broadcasting\": false, \"validates\": false, \"deterministic\": true}}}";
 
-/* An integer target beside a floating input is read as its dtype says; two dtypes are all this plugin declares. */
 static double get(const lossproof_tensor *t, int64_t i) {
   return t->dtype == LOSSPROOF_FLOAT32 ? ((const float *)t->data)[i] : ((const double *)t->data)[i];
 }
