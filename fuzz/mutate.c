@@ -41,6 +41,7 @@ static const lp_mutation mutations[] = {
     {"duplicate-label", lp_mutate_duplicate_label},
     {"length", lp_mutate_length},
     {"margin", lp_mutate_margin},
+    {"repair", lp_mutate_repair},
 };
 enum { N_MUTATIONS = sizeof mutations / sizeof mutations[0] };
 
@@ -77,7 +78,9 @@ lp_status lp_mutate_case(lp_case *c, lp_arena *arena, lp_rng *rng, lp_error *err
   for (int tries = TRIES; left > 0 && tries > 0; tries--) {
     left -= mutations[lp_rng_below(rng, N_MUTATIONS)].apply(c, arena, rng);
   }
-  return lp_mutate_settle(c, arena, rng, error);
+  LP_TRY(lp_mutate_settle(c, arena, rng, error));
+  const bool repaired = c->expect != LP_EXPECT_ACCEPT && lp_rng_chance(rng, 0.5) && lp_mutate_repair(c, arena, rng);
+  return repaired ? lp_mutate_settle(c, arena, rng, error) : LP_OK;
 }
 
 /* --- two cases --- */

@@ -23,7 +23,8 @@ const lp_mutation *lp_mutations_at(int index); /* NULL outside 0..count-1 */
 /* Gives grad_output the loss's shape again, though not always, and sets `expect`. LP_NO_MEMORY. */
 lp_status lp_mutate_settle(lp_case *c, lp_arena *arena, lp_rng *rng, lp_error *error) LP_MUST_USE;
 
-/* One to four of them, drawn, and settled. LP_NO_MEMORY. */
+/* One to four of them, drawn, and settled. What is then refused is repaired half the time: refusals are soon told
+ * apart, and behind them nothing is computed. LP_NO_MEMORY. */
 lp_status lp_mutate_case(lp_case *c, lp_arena *arena, lp_rng *rng, lp_error *error) LP_MUST_USE;
 
 /* Options of a and values of b, rows of both, and the like: a case of a's loss into *child. LP_NO_MEMORY. */

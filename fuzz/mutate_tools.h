@@ -32,6 +32,12 @@ bool lp_mutate_recast(lp_tensor *tensor, lp_arena *arena, const lp_tensor *layou
 /* All tensors of the case anew, so that a change can be taken back or compared. */
 bool lp_mutate_copy_inputs(lp_case *copy, lp_arena *arena, const lp_case *c);
 
+/* A draw hook can be asked to fill the case: dtypes of the right kind, shapes of one of the row's classes. */
+bool lp_mutate_can_draw(const lp_case *c);
+
+/* Fills it with this value class, each element brought into its dtype. */
+void lp_mutate_draw(lp_case *c, lp_rng *rng, int value_class);
+
 /* One of the special values on which implementations break, or a small number. */
 double lp_any_special(lp_rng *rng);
 
@@ -73,5 +79,6 @@ LP_MUTATION(label);
 LP_MUTATION(duplicate_label);
 LP_MUTATION(length);
 LP_MUTATION(margin);
+LP_MUTATION(repair);
 
 #endif

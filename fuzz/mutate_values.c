@@ -3,14 +3,14 @@
 
 #include "fuzz/mutate_tools.h"
 #include "fuzz/shapes.h"
+#include "golden/packed.h"
 #include "reference/plan.h"
 
 enum { LARGE = 16, FEW_STEPS = 12, MANY_STEPS = 64 };
 
 /* --- from the row's value classes --- */
 
-/* Draw hooks rely on dtypes of the right kind and on shapes of one of the row's classes. */
-static bool can_be_drawn(const lp_case *c) {
+bool lp_mutate_can_draw(const lp_case *c) {
   int64_t sizes[LP_N_LETTERS];
   for (int i = 0; i < c->loss->n_inputs; i++) {
     const lp_input_spec *spec = &c->loss->inputs[i];
@@ -21,31 +21,34 @@ static bool can_be_drawn(const lp_case *c) {
   return lp_shape_class_of(sizes, c) >= 0;
 }
 
-/* What a hook has written is brought into the dtype: it may put -1 into an unsigned tensor. */
-static void fit_to_dtypes(lp_case *c) {
-  for (int i = 0; i < c->loss->n_inputs; i++) {
-    lp_tensor *t = &c->inputs[i];
-    const bool is_unsigned = t->dtype == LP_UINT8 || t->dtype == LP_BOOL;
-    for (int64_t k = 0; c->has_input[i] && k < t->numel; k++) {
-      if (t->f64) {
-        t->f64[k] = lp_dtype_round(t->dtype, t->f64[k]);
-      } else if (is_unsigned && t->i64[k] < 0) {
-        t->i64[k] = 0;
-      }
+/* Hooks may put -1, or a class far out of range, into a tensor of any dtype. */
+static void fit_to_dtype(lp_tensor *t) {
+  const int64_t low = t->f64 ? 0 : lp_packed_min(t->dtype), high = t->f64 ? 0 : lp_packed_max(t->dtype);
+  for (int64_t k = 0; k < t->numel; k++) {
+    if (t->f64) {
+      t->f64[k] = lp_dtype_round(t->dtype, t->f64[k]);
+    } else if (t->i64[k] < low || t->i64[k] > high) {
+      t->i64[k] = t->i64[k] < low ? low : high;
     }
+  }
+}
+
+void lp_mutate_draw(lp_case *c, lp_rng *rng, int value_class) {
+  c->loss->draw(c, rng, value_class);
+  for (int i = 0; i < c->loss->n_inputs; i++) {
+    if (c->has_input[i]) fit_to_dtype(&c->inputs[i]);
   }
 }
 
 static void draw_class(lp_case *c, lp_rng *rng) {
   int k = (int)lp_rng_below(rng, c->loss->n_value_classes);
   if (c->loss->value_classes[k].rejects) k = (int)lp_rng_below(rng, c->loss->n_value_classes);
-  c->loss->draw(c, rng, k);
-  fit_to_dtypes(c);
+  lp_mutate_draw(c, rng, k);
 }
 
 bool lp_mutate_redraw(lp_case *c, lp_arena *arena, lp_rng *rng) {
   (void)arena;
-  if (!can_be_drawn(c)) return false;
+  if (!lp_mutate_can_draw(c)) return false;
   draw_class(c, rng);
   return true;
 }
@@ -54,7 +57,7 @@ bool lp_mutate_redraw(lp_case *c, lp_arena *arena, lp_rng *rng) {
 bool lp_mutate_redraw_element(lp_case *c, lp_arena *arena, lp_rng *rng) {
   lp_case other;
   const lp_tensor *picked = lp_mutate_pick(c, rng, LP_PICK_NUMBERS);
-  if (!picked || !can_be_drawn(c) || !lp_mutate_copy_inputs(&other, arena, c)) return false;
+  if (!picked || !lp_mutate_can_draw(c) || !lp_mutate_copy_inputs(&other, arena, c)) return false;
   draw_class(&other, rng);
   const int64_t at = lp_rng_below(rng, picked->numel);
   const bool all = lp_rng_chance(rng, 0.5);

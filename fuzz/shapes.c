@@ -72,6 +72,7 @@ static bool matches(int64_t sizes[LP_N_LETTERS], const char *text, const lp_tens
   for (; next_extent(&e, &text); axis++) {
     if (axis == tensor->rank) return false;
     int64_t size = tensor->shape[axis] - e.number;
+    if (size < 0) return false;
     if (e.letter >= 0 && sizes[e.letter] < 0) sizes[e.letter] = size;
     if (e.letter >= 0) size -= sizes[e.letter];
     if (size != 0) return false;

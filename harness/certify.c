@@ -149,9 +149,12 @@ static lp_status recall(bool *recalled, lp_unit *u, const lp_certify_work *w, lp
   return LP_OK;
 }
 
+/* Those of a unit that was cut off in the middle are in the store already. */
 static lp_status keep_answers(const lp_unit *u, const lp_certify_work *w, lp_error *error) {
   for (int i = 0; i < u->n_questions && w->options->store; i++) {
-    LP_TRY(lp_answer_store_add(w->options->store, u->questions[i], &u->answers[i], error));
+    const lp_answer *known;
+    LP_TRY(lp_answer_store_find(&known, w->options->store, u->questions[i], error));
+    if (!known) LP_TRY(lp_answer_store_add(w->options->store, u->questions[i], &u->answers[i], error));
   }
   return LP_OK;
 }

@@ -270,7 +270,8 @@ static void hear_witnesses(witnesses *w, const lp_case *c) {
 static void judge_case(lp_unit *u, const witnesses *w, const lp_certify_work *work) {
   const lp_case *c = &u->result->entry->c;
   if (work->lenient && u->answers[0].outcome.kind == LP_OUTCOME_UNSUPPORTED) {
-    u->result->not_run = u->answers[0].outcome.message;
+    const char *message = u->answers[0].outcome.message;
+    u->result->not_run = *message ? message : "answered as unsupported";
   } else {
     u->result->regimes = regimes_of(&w->own);
     u->result->reject = w->own.reject;

@@ -3,9 +3,13 @@
  * Right is what the dtype makes of any real number within the budget (reference/exact/budget.h) of the true value:
  *   finite     passes when the whole enclosure lies within the budget of it, fails when all of it lies outside;
  *   infinity   passes when the true value, moved by the budget, rounds to it: at or beyond the largest number and half
- * its ulp; NaN        never, for a real number. A true value that is itself infinite or NaN (by the rules for infinite
- * and NaN inputs) asks for that very class. Classes are compared before anything is subtracted. Everything is decided
- * in ball arithmetic. */
+ *              its ulp;
+ *   NaN        never, for a real number.
+ * A true value that is itself infinite or NaN (by the rules for infinite and NaN inputs) asks for that very class, or,
+ * where rounding decides between them (LP_NOT_FINITE), for any of these. Where rounding may make anything of a number
+ * (a boundless scale, reference/exact/budget.h) no answer is proven right or wrong, but an infinity or NaN that the
+ * true value itself asks for is right. Classes are compared before anything is subtracted. Everything is decided in
+ * ball arithmetic. */
 #ifndef LP_HARNESS_COMPARE_H
 #define LP_HARNESS_COMPARE_H
 

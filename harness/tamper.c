@@ -20,9 +20,7 @@ static bool own(lp_tensor *t, lp_arena *arena) {
 }
 
 /* A part in 1024, and in the narrow dtypes 64 times the coefficient of the budget. */
-static double factor_for(lp_dtype dtype) {
-  return 1.0 + fmax(ldexp(1.0, -10), 512.0 * lp_dtype_unit_roundoff(dtype));
-}
+static double factor_for(lp_dtype dtype) { return 1.0 + fmax(ldexp(1.0, -10), 512.0 * lp_dtype_unit_roundoff(dtype)); }
 
 static bool shift_gradient(lp_outcome *o, lp_arena *arena) {
   lp_tensor *t = &o->outputs[o->n_outputs - 1].tensor;

@@ -9,10 +9,11 @@
 
 #include <stdbool.h>
 
-/* (high + low) * 2^exponent with 0.5 <= |high| < 1 and |low| <= ulp(high) / 2; or high is 0, infinite or NaN, and low
- * and exponent are 0. All three are doubles, so that an array of doubles holds them. */
+/* (high + low) * 2^(exponent + far) with 0.5 <= |high| < 1 and |low| <= ulp(high) / 2; or high is 0, infinite or NaN,
+ * and the rest is 0. far is a multiple of 2^40, 0 but for exponentials of huge arguments (bigmath.h), so that neither
+ * part of the exponent is rounded; it ends at +-2^1022. All are doubles, so that an array of doubles holds them. */
 typedef struct lp_big {
-  double high, low, exponent;
+  double high, low, exponent, far;
 } lp_big;
 
 lp_big lp_big_of(double x);

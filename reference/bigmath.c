@@ -3,7 +3,8 @@
 
 static const lp_pair log2_pair = {0x1.62e42fefa39efp-1, 0x1.abc9e3b39803fp-56};
 
-static const double exponent_limit = 0x1p50;
+/* From here on up the exponent of exp(x) is split, in multiples of far_step and the rest. */
+static const double exponent_limit = 0x1p50, far_step = 0x1p40, last_argument = 0x1p1021;
 
 static lp_pair minus(lp_pair a, lp_pair b) { return lp_pair_sum(a, lp_pair_negative(b)); }
 
@@ -14,6 +15,7 @@ lp_big lp_big_sqrt(lp_big a) {
   const double half = floor(a.exponent / 2.0), factor = a.exponent == 2.0 * half ? 1.0 : 2.0;
   lp_big root = lp_big_of_pair(lp_pair_sqrt((lp_pair){factor * a.high, factor * a.low}));
   root.exponent += half;
+  root.far = 0.5 * a.far;
   return root;
 }
 
@@ -36,9 +38,23 @@ static lp_pair reduce(lp_pair x, double k) {
   return minus(far, lp_two_product(k, log2_pair.low));
 }
 
+/* For huge x, in powers of two; their number has an error of 2^-103 |x|. What is left of it beyond multiples of the
+ * step is scaled down from 2^100 on, to be an integer that a double holds; it then only tells neighbours apart. */
+static lp_big exp_far(lp_pair x) {
+  if (fabs(x.high) >= last_argument) return (lp_big){0.5, 0.0, 0.0, copysign(0x1p1022, x.high)};
+  const lp_pair turns = lp_pair_quotient(x, log2_pair);
+  const double scale = fmax(1.0, fabs(turns.high) * 0x1p-100);
+  const double far = nearbyint(turns.high / far_step) * far_step, near = turns.high - far, whole = nearbyint(near);
+  const double rest = ((near - whole) + turns.low) / scale, k = nearbyint(rest);
+  lp_big power = lp_big_of(exp((rest - k) * log2_pair.high));
+  power.exponent += whole + k;
+  power.far = far;
+  return power;
+}
+
 lp_big lp_big_exp(lp_pair x) {
   const double turns = x.high / log2_pair.high;
-  if (fabs(turns) > exponent_limit) return (lp_big){0.5, 0.0, copysign(exponent_limit, turns)};
+  if (fabs(turns) > exponent_limit) return exp_far(x);
   const double k = nearbyint(turns);
   lp_big power = lp_big_of_pair(lp_pair_sum(lp_whole(1.0), expm1_small(reduce(x, k))));
   power.exponent += k;
@@ -60,7 +76,7 @@ static lp_pair log1p_small(lp_pair x) {
 
 lp_pair lp_big_log(lp_big x) {
   const bool low = x.high < 0.75; /* twice the mantissa then: 0.75 to 1.5 */
-  const double factor = low ? 2.0 : 1.0, k = x.exponent - (low ? 1.0 : 0.0);
+  const double factor = low ? 2.0 : 1.0, k = x.exponent + x.far - (low ? 1.0 : 0.0);
   const lp_pair less_one = lp_pair_sum((lp_pair){factor * x.high, factor * x.low}, lp_whole(-1.0));
   const lp_pair far = lp_pair_sum(lp_two_product(k, log2_pair.high), lp_two_product(k, log2_pair.low));
   return lp_pair_sum(far, log1p_small(less_one));

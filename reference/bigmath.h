@@ -25,7 +25,7 @@ lp_big lp_big_of_pair(lp_pair a);
 lp_big lp_big_sqrt(lp_big a); /* a >= 0, finite */
 
 /* Relative errors below 2^-95. */
-lp_big lp_big_exp(lp_pair x);     /* x finite; exponents end at +-2^50 */
+lp_big lp_big_exp(lp_pair x);     /* above 2^50 with relative error 2^-103 |x| + 2^-52; ends at |x| = 2^1021 */
 lp_pair lp_big_log(lp_big x);     /* x > 0, finite */
 lp_pair lp_pair_expm1(lp_pair x); /* x finite */
 lp_pair lp_pair_log1p(lp_pair x); /* -1 < x, |x| < 2^1000 */

@@ -14,6 +14,8 @@
  * Degenerate: t = 0 has the value 0 but the gradient to t is NaN, from 0 * log 0 + 0/0 (the limit is -inf). t < 0 has
  * no logarithm: value and gradient to t NaN, gradient to x -t. t = 0 with x infinite is 0 * inf = NaN; so is
  * t = -inf with log_target. Integer and bool tensors are refused.
+ * A target that meets no input (an empty batch, or broadcast with one) has the gradient 0 of an empty sum; PyTorch's,
+ * 0 times log 0, is NaN where it is 0.
  * At finite inputs PyTorch leaves the range of double on the way: t log t - t x is inf - inf for large t and x,
  * exp(t) (t - x) is inf * 0, or 0 where exp(t) underflows and t - x makes up for it.
  * Error bound: 1 ulp of value and slopes where their terms do not cancel, 2^-53 scaled otherwise.

@@ -13,8 +13,10 @@
  * target makes the result larger: then W sums the weights once each, and the terms all positions.
  * Integers beside a floating tensor are promoted; bool is refused. Input and target that are both integers give
  * integers that wrap around (|1 - 2| = 255 in uint8), and mean refuses them unless there are weights.
- * Error bound: 1/2 ulp for d; 1 ulp for products with w, sums, means and gradients.
- * Finite where PyTorch overflows or underflows on the way: pointwise.h, big arithmetic.
+ * W is the real sum of the weights, exact where they cancel. PyTorch adds int64 weights up in int64, where their sum
+ * wraps around beyond 2^63: a difference from PyTorch that is known. Over weights that sum to exactly 0 a numerator
+ * that underflows in double counts as 0. Error bound: 1/2 ulp for d; 1 ulp for products with w, sums, means and
+ * gradients. Finite where PyTorch overflows or underflows on the way: pointwise.h, big arithmetic.
  */
 #include "reference/residual.h"
 
@@ -93,6 +95,13 @@ static void big(lp_big_term *term, const lp_run *run, int i) {
   term->slope[WEIGHT] = size;
 }
 
+/* w |x - t|, multiplied out. */
+static void add(lp_long_sum *sum, const lp_run *run, int i) {
+  const double x = run->x[INPUT][i], t = run->x[TARGET][i], w = run->x[WEIGHT][i];
+  lp_long_sum_add(sum, x > t ? w : -w, x, 1.0);
+  lp_long_sum_add(sum, x > t ? -w : w, t, 1.0);
+}
+
 static uint64_t regimes_of_run(const lp_run *run) {
   uint64_t set = run->x[WEIGHT] == NULL ? 0 : UINT64_C(1) << WEIGHTED;
   for (int i = 0; i < run->n; i++) {
@@ -108,6 +117,7 @@ static const lp_pointwise kernel = {
     .regimes = regimes_of_run,
     .regime_empty = UINT64_C(1) << EMPTY,
     .big = big,
+    .add = add,
     .weight = WEIGHT,
 };
 

@@ -13,8 +13,10 @@
  * once each, and the terms all positions.
  * Integers beside a floating tensor are promoted, and bool as well unless there are weights. Input and target that are
  * both integers are refused; with weights they give integers that wrap around.
- * Error bound: 1 ulp for value and gradients, products with w, sums and means included.
- * Finite where PyTorch overflows or underflows on the way: pointwise.h, big arithmetic.
+ * W is the real sum of the weights, exact where they cancel. PyTorch adds int64 weights up in int64, where their sum
+ * wraps around beyond 2^63: a difference from PyTorch that is known. Over weights that sum to exactly 0 a numerator
+ * that underflows in double counts as 0. Error bound: 1 ulp for value and gradients, products with w, sums and means
+ * included. Finite where PyTorch overflows or underflows on the way: pointwise.h, big arithmetic.
  */
 #include "reference/residual.h"
 
@@ -92,6 +94,16 @@ static void big(lp_big_term *term, const lp_run *run, int i) {
   term->slope[TARGET] =
       slope.high == 0.0 && run->x[WEIGHT] == NULL ? lp_residual_big_zero(run, i) : lp_big_negate(slope);
   term->slope[WEIGHT] = own;
+  term->stepwise[INPUT] = term->stepwise[TARGET] = true;
+}
+
+/* w (x - t)^2, multiplied out. */
+static void add(lp_long_sum *sum, const lp_run *run, int i) {
+  const double x = run->x[INPUT][i], t = run->x[TARGET][i], w = run->x[WEIGHT][i];
+  lp_long_sum_add(sum, w, x, x);
+  lp_long_sum_add(sum, -w, x, t);
+  lp_long_sum_add(sum, -w, x, t);
+  lp_long_sum_add(sum, w, t, t);
 }
 
 static uint64_t regimes_of_run(const lp_run *run) {
@@ -109,6 +121,7 @@ static const lp_pointwise kernel = {
     .regimes = regimes_of_run,
     .regime_empty = UINT64_C(1) << EMPTY,
     .big = big,
+    .add = add,
     .weight = WEIGHT,
 };
 

@@ -256,13 +256,17 @@ static double special_switch(const row *r, int64_t d) { return (r->margin - r->x
 
 static bool special_active(const row *r, int64_t d) { return d != r->target && special_switch(r, d) > 0.0; }
 
-static double special_value(const row *r) {
-  lp_sum sum = lp_sum_zero();
+/* Finite z do not overflow beside those that are infinite or NaN. */
+static lp_big special_value(const row *r) {
+  lp_big sum = lp_big_of(0.0);
   for (int64_t d = 0; d < r->classes; d++) {
+    if (!special_active(r, d)) continue;
     const double z = special_switch(r, d);
-    if (special_active(r, d)) lp_sum_add(&sum, (r->squared ? z * z : z) * r->weight);
+    lp_big term = isfinite(z) ? big_switch(r, d) : lp_big_of(z);
+    if (r->squared) term = lp_big_multiply(term, term);
+    sum = lp_big_add(sum, lp_big_multiply(term, lp_big_of(r->weight)));
   }
-  return lp_sum_get(&sum) / (double)r->classes;
+  return lp_big_divide(sum, lp_big_of((double)r->classes));
 }
 
 static void special_gradient(const row *r) {
@@ -283,10 +287,11 @@ static bool finite_row(const row *r) {
 
 static void other_row(lp_row_total *total, int64_t i, const row *r) {
   const bool finite = finite_row(r);
-  if (finite) {
-    lp_rows_put_big(total, i, big_value(r));
+  const lp_big value = finite ? big_value(r) : special_value(r);
+  if (lp_big_is_finite(value)) {
+    lp_rows_put_big(total, i, value);
   } else {
-    lp_rows_put(total, i, (lp_pair){special_value(r), 0.0});
+    lp_rows_put(total, i, lp_whole(value.high));
   }
   if (finite && isfinite(r->gain.upstream)) {
     big_gradient(r);

@@ -35,8 +35,14 @@ enum { BIG_SIZE = sizeof(lp_big) / sizeof(double), SHARED_BUFFERS = 9, INPUT_BUF
 /* Position i reads element i. */
 static bool is_direct(const lp_plan *plan, int k) { return plan->c->inputs[k].numel == plan->term.numel; }
 
+/* A weight's gradient of a mean is a difference: its sums are kept as pairs as well. */
+static bool is_mean_weight(const lp_plan *plan, int k) {
+  return plan->c->reduction == LP_REDUCTION_MEAN && plan->c->loss->inputs[k].optional;
+}
+
 static bool wants_sums(const lp_plan *plan, int k) {
-  return plan->c->has_input[k] && plan->c->loss->inputs[k].differentiable && !is_direct(plan, k);
+  const bool adds_up = !is_direct(plan, k) || is_mean_weight(plan, k);
+  return plan->c->has_input[k] && plan->c->loss->inputs[k].differentiable && adds_up;
 }
 
 size_t lp_pointwise_scratch(const lp_plan *plan) {
@@ -133,12 +139,17 @@ static void convert(workspace *w, const lp_tensor *x, int k, int64_t start) {
   w->run.integers[k] = x->i64 + start;
 }
 
+static void find_direct_offsets(int64_t *offset, int64_t start, int n) {
+  for (int i = 0; i < n; i++) offset[i] = start + i;
+}
+
 static void read_chunk(workspace *w, const lp_plan *plan, int64_t start) {
   const int64_t left = plan->term.numel - start;
   w->run.n = left < LP_CHUNK ? (int)left : LP_CHUNK;
   for (int k = 0; k < plan->c->loss->n_inputs; k++) {
     const lp_tensor *x = &plan->c->inputs[k];
     if (!plan->c->has_input[k]) continue;
+    if (is_direct(plan, k) && w->sums[k] != NULL) find_direct_offsets(w->offset[k], start, w->run.n);
     if (!is_direct(plan, k)) {
       find_offsets(w->offset[k], plan, k, start, w->run.n);
       gather(w, x, k);
@@ -346,7 +357,7 @@ static void add_gradients(workspace *w, const task *t, int64_t start, lp_pair co
     double *const out = lp_outcome_grad(t->outcome, k);
     if (out == NULL) continue;
     const factors f = factor_comes_later(t, k, coefficient.high) ? (factors){w->ones, w->zeros} : shared;
-    if (is_direct(plan, k)) {
+    if (w->sums[k] == NULL) {
       write_products(out + start, f, w->run.slope[k], w->run.slope_low[k], w->run.n);
     } else {
       add_products(w->sums[k], w->offset[k], f, w->run.slope[k], w->run.slope_low[k], w->run.n);
@@ -354,12 +365,17 @@ static void add_gradients(workspace *w, const task *t, int64_t start, lp_pair co
   }
 }
 
-/* What is left to do for the gradient of the weight of a weighted mean, out[j] being the sum of its slopes. */
-LP_MULTIVERSION static void finish_weight(double *out, int64_t n, lp_pair coefficient, lp_pair minus_mean) {
+/* What is left to do for the gradient of the weight of a weighted mean, sums[j] being the sum of its slopes. False when
+ * a difference cancels so far that pairs are not enough. */
+static bool finish_weight(double *out, const double *sums, int64_t n, lp_pair coefficient, lp_pair minus_mean) {
+  bool enough = true;
   for (int64_t j = 0; j < n; j++) {
-    const lp_pair rest = lp_two_sum(out[j], minus_mean.high);
-    out[j] = multiply(rest.high, rest.low + minus_mean.low, coefficient.high, coefficient.low);
+    const lp_pair own = settle(sums[BIG_SIZE * j], sums[BIG_SIZE * j + 1]);
+    const lp_pair rest = lp_pair_sum(own, minus_mean), product = lp_pair_product(rest, coefficient);
+    out[j] = rest.high == 0.0 ? rest.high * coefficient.high : product.high;
+    enough = enough && (rest.high == 0.0 || fabs(rest.high) >= 0x1p-40 * fabs(own.high));
   }
+  return enough;
 }
 
 /* The same in PyTorch's own terms, where g/W or L is not finite. */
@@ -370,7 +386,8 @@ static void finish_weight_literally(double *out, int64_t n, double coefficient, 
   }
 }
 
-static void finish_gradients(const workspace *w, const task *t, lp_pair coefficient, lp_pair mean, lp_pair below) {
+static bool finish_gradients(const workspace *w, const task *t, lp_pair coefficient, lp_pair mean, lp_pair below) {
+  bool enough = true;
   for (int k = 0; k < t->plan->c->loss->n_inputs; k++) {
     double *const out = lp_outcome_grad(t->outcome, k);
     const int64_t n = t->plan->c->inputs[k].numel;
@@ -379,11 +396,12 @@ static void finish_gradients(const workspace *w, const task *t, lp_pair coeffici
     }
     if (out == NULL || !weighted_mean(t) || k != t->loss->weight) continue;
     if (isfinite(coefficient.high) && isfinite(mean.high)) {
-      finish_weight(out, n, coefficient, lp_pair_negative(mean));
+      enough = finish_weight(out, w->sums[k], n, coefficient, lp_pair_negative(mean));
     } else {
       finish_weight_literally(out, n, coefficient.high, upstream(t), mean.high / below.high);
     }
   }
+  return enough;
 }
 
 static void add_values(lane_sum *total, double *out, const workspace *w, const task *t, int64_t start) {
@@ -392,6 +410,15 @@ static void add_values(lane_sum *total, double *out, const workspace *w, const t
   } else {
     memcpy(out + start, w->run.value, (size_t)w->run.n * sizeof(double));
   }
+}
+
+/* Do weights of both signs cancel so far that pairs may have lost what is left of their sum, or of the values'? */
+static bool weights_cancel(const task *t, lp_pair sum) {
+  if (!weighted_mean(t)) return false;
+  const lp_tensor *weight = &t->plan->c->inputs[t->loss->weight];
+  double negative = 0.0;
+  for (int64_t i = 0; i < weight->numel; i++) negative += fmin(element(weight, i), 0.0);
+  return negative < 0.0 && isfinite(negative) && fabs(sum.high) <= 0x1p-30 * -negative;
 }
 
 static bool wild_from_the_start(const task *t, lp_pair coefficient) {
@@ -423,7 +450,7 @@ static bool run_in_double(workspace *w, const task *t) {
   const lp_pair below = denominator(w, t), coefficient = divide((lp_pair){upstream(t), 0.0}, below);
   double *const out = lp_outcome_loss(t->outcome);
   lane_sum total = {{0.0}, {0.0}};
-  if (can_go_big && wild_from_the_start(t, coefficient)) return false;
+  if (can_go_big && (wild_from_the_start(t, coefficient) || weights_cancel(t, below))) return false;
   for (int i = 0; i < LP_CHUNK; i++) {
     w->upstream[i] = coefficient.high;
     w->upstream_low[i] = coefficient.low;
@@ -438,22 +465,46 @@ static bool run_in_double(workspace *w, const task *t) {
   const lp_pair sum = total_of(&total);
   const lp_pair mean = isfinite(sum.high) ? divide(sum, below) : shifted_mean(w, t, below);
   if (reduced(plan)) out[0] = mean.high;
-  finish_gradients(w, t, coefficient, mean, below);
-  return true;
+  return finish_gradients(w, t, coefficient, mean, below) || !can_go_big;
 }
 
 /* ---- In big arithmetic ---- */
 
 typedef struct big_sums {
   lp_big total, below, coefficient, mean;
+  int n_parts;
+  double parts[LP_LONG_PARTS]; /* of the sum of the weights, exactly */
 } big_sums;
 
-static lp_big big_denominator(const task *t) {
+/* An infinity or NaN makes the sum what IEEE makes of it; otherwise it is exact, 0 only where it is 0. */
+static lp_big big_denominator(big_sums *s, const task *t) {
   if (!weighted_mean(t)) return lp_big_of(count(t->plan));
   const lp_tensor *weight = &t->plan->c->inputs[t->loss->weight];
-  lp_big sum = lp_big_of(0.0);
-  for (int64_t i = 0; i < weight->numel; i++) sum = lp_big_add(sum, lp_big_of(element(weight, i)));
-  return sum;
+  lp_long_sum sum;
+  double special = 0.0;
+  lp_long_sum_clear(&sum);
+  for (int64_t i = 0; i < weight->numel; i++) {
+    const double w = element(weight, i);
+    if (isfinite(w)) {
+      lp_long_sum_add(&sum, w, 1.0, 1.0);
+    } else {
+      special += w;
+    }
+  }
+  s->n_parts = special == 0.0 ? lp_long_sum_parts(s->parts, &sum) : 0;
+  return special == 0.0 ? lp_long_sum_get(&sum) : lp_big_of(special);
+}
+
+/* The sum of the values where they and the weights may cancel. */
+static lp_big exact_total(workspace *w, const task *t) {
+  lp_long_sum sum;
+  lp_long_sum_clear(&sum);
+  for (int64_t position = 0; position < t->plan->term.numel; position++) {
+    const int i = (int)(position % LP_CHUNK);
+    if (i == 0) read_chunk(w, t->plan, position);
+    t->loss->add(&sum, &w->run, i);
+  }
+  return lp_long_sum_get(&sum);
 }
 
 static lp_big_term big_term(const workspace *w, const task *t, int i) {
@@ -469,23 +520,50 @@ static lp_big big_factor(const task *t, const lp_big_term *term, int k, int64_t 
   return lp_big_of(lp_plan_upstream(t->plan, position));
 }
 
+/* sum W - S exactly, for element j of the weights. */
+static lp_big exact_difference(workspace *w, const task *t, const big_sums *s, int64_t j) {
+  const int k = t->loss->weight;
+  double weight[LP_CHUNK];
+  lp_long_sum sum;
+  lp_long_sum_clear(&sum);
+  for (int64_t position = 0; position < t->plan->term.numel; position++) {
+    const int i = (int)(position % LP_CHUNK);
+    if (i == 0) read_chunk(w, t->plan, position);
+    lp_run run = w->run;
+    run.x[k] = weight;
+    weight[i] = -w->run.x[k][i];
+    t->loss->add(&sum, &run, i);
+    for (int part = 0; w->offset[k][i] == j && part < s->n_parts; part++) {
+      weight[i] = s->parts[part];
+      t->loss->add(&sum, &run, i);
+    }
+  }
+  return lp_long_sum_get(&sum);
+}
+
+static bool cancels(lp_big difference, lp_big of) {
+  return lp_big_less(lp_big_abs(difference), lp_big_multiply(lp_big_abs(of), lp_big_of(0x1p-40)));
+}
+
 /* (sum - S/W) g/W as (sum W - S) (g/W)/W, which cancels exactly when there is one weight. */
-static lp_big big_weight_gradient(lp_big sum, const big_sums *s, const task *t) {
+static lp_big big_weight_gradient(lp_big sum, const big_sums *s, workspace *w, const task *t, int64_t j) {
   if (lp_big_is_finite(s->coefficient) && lp_big_is_finite(s->mean)) {
-    const lp_big own = lp_big_multiply(sum, s->below);
-    return lp_big_multiply(lp_big_divide(lp_big_subtract(own, s->total), s->below), s->coefficient);
+    lp_big difference = lp_big_subtract(lp_big_multiply(sum, s->below), s->total);
+    if (cancels(difference, s->total) && s->n_parts > 0) difference = exact_difference(w, t, s, j);
+    return lp_big_multiply(lp_big_divide(difference, s->below), s->coefficient);
   }
   const lp_big own = lp_big_is_finite(s->coefficient) ? lp_big_multiply(s->coefficient, sum) : sum;
   const lp_big part = lp_big_divide(s->mean, s->below);
   return lp_big_subtract(own, lp_big_multiply(lp_big_of(upstream(t)), part));
 }
 
-static lp_big load(const double *at) { return (lp_big){at[0], at[1], at[2]}; }
+static lp_big load(const double *at) { return (lp_big){at[0], at[1], at[2], at[3]}; }
 
 static void store(double *at, lp_big a) {
   at[0] = a.high;
   at[1] = a.low;
   at[2] = a.exponent;
+  at[3] = a.far;
 }
 
 /* factor * slope, but for what PyTorch's way of adding a slope up from parts makes of infinities and zeros. What is
@@ -494,7 +572,14 @@ static lp_big chain(lp_big factor, const lp_big_term *term, int k) {
   const lp_big slope = term->slope[k];
   if (term->torn[k] && !lp_big_is_finite(factor)) return lp_big_of((double)NAN);
   if (term->idle[k] && factor.high == 0.0) return lp_big_of(0.0);
-  return lp_big_multiply(factor, lp_big_is_finite(factor) ? slope : lp_big_of(lp_big_get(slope)));
+  const bool whole = term->stepwise[k] || lp_big_is_finite(factor);
+  return lp_big_multiply(factor, whole ? slope : lp_big_of(lp_big_get(slope)));
+}
+
+/* The numerator of a pole that one position reads; PyTorch adds up those of several before it divides. */
+static bool pole_vanishes(lp_big factor, const lp_big_term *term, int k) {
+  const double numerator = term->over_zero[k];
+  return numerator != 0.0 && lp_big_get(factor) * numerator == 0.0;
 }
 
 static void add_big_gradients(const workspace *w, const task *t, const lp_big_term *term, int i, int64_t position,
@@ -508,20 +593,19 @@ static void add_big_gradients(const workspace *w, const task *t, const lp_big_te
       double *const sum = &w->sums[k][BIG_SIZE * w->offset[k][i]];
       store(sum, lp_big_add(load(sum), product));
     } else {
-      const bool is_weight = weighted_mean(t) && k == t->loss->weight;
-      out[position] = lp_big_get(is_weight ? big_weight_gradient(product, s, t) : product);
+      out[position] = pole_vanishes(factor, term, k) ? (double)NAN : lp_big_get(product);
     }
   }
 }
 
-static void finish_big_gradients(const workspace *w, const task *t, const big_sums *s) {
+static void finish_big_gradients(workspace *w, const task *t, const big_sums *s) {
   for (int k = 0; k < t->plan->c->loss->n_inputs; k++) {
     double *const out = lp_outcome_grad(t->outcome, k);
     if (out == NULL || w->sums[k] == NULL) continue;
     const bool is_weight = weighted_mean(t) && k == t->loss->weight;
     for (int64_t j = 0; j < t->plan->c->inputs[k].numel; j++) {
       const lp_big sum = load(&w->sums[k][BIG_SIZE * j]);
-      out[j] = lp_big_get(is_weight ? big_weight_gradient(sum, s, t) : sum);
+      out[j] = lp_big_get(is_weight ? big_weight_gradient(sum, s, w, t, j) : sum);
     }
   }
 }
@@ -530,7 +614,8 @@ static void finish_big_gradients(const workspace *w, const task *t, const big_su
 static void run_big(workspace *w, const task *t) {
   const lp_plan *plan = t->plan;
   double *const out = lp_outcome_loss(t->outcome);
-  big_sums s = {.total = lp_big_of(0.0), .below = big_denominator(t)};
+  big_sums s = {.total = lp_big_of(0.0)};
+  s.below = big_denominator(&s, t);
   s.coefficient = lp_big_divide(lp_big_of(upstream(t)), s.below);
   for (int pass = 0; pass < 2; pass++) {
     for (int64_t position = 0; position < plan->term.numel; position++) {
@@ -540,6 +625,11 @@ static void run_big(workspace *w, const task *t) {
       if (pass == 0) s.total = lp_big_add(s.total, term.value);
       if (pass == 0 && !reduced(plan)) out[position] = lp_big_get(term.value);
       if (pass == 1) add_big_gradients(w, t, &term, i, position, &s);
+    }
+    if (pass == 0 && weighted_mean(t) && lp_big_is_finite(s.below) && lp_big_is_finite(s.total)) {
+      s.total = exact_total(w, t);
+      /* over 0, what PyTorch finds above */
+      if (s.below.high == 0.0) s.total = lp_big_of(lp_big_get(s.total));
     }
     s.mean = lp_big_divide(s.total, s.below);
   }

@@ -15,7 +15,7 @@
 #ifndef LP_REFERENCE_POINTWISE_H
 #define LP_REFERENCE_POINTWISE_H
 
-#include "reference/big.h"
+#include "reference/long_sum.h"
 #include "reference/plan.h"
 
 enum { LP_CHUNK = 128 }; /* few enough that the buffers of a chunk stay in the first level cache beside its data */
@@ -42,10 +42,14 @@ typedef struct lp_run {
 typedef struct lp_big_term {
   lp_big value;
   lp_big slope[LP_MAX_INPUTS];
-  bool shut;                /* the gate is 0 */
-  bool idle[LP_MAX_INPUTS]; /* PyTorch lets a zero upstream gradient through as 0 although the slope is NaN */
-  bool torn[LP_MAX_INPUTS]; /* PyTorch adds this slope up from parts that differ in sign or vanish, each times the
-                               upstream gradient: an infinite one gives inf - inf or 0 inf, so NaN */
+  bool shut;                       /* the gate is 0 */
+  bool idle[LP_MAX_INPUTS];        /* PyTorch lets a zero upstream gradient through as 0 although the slope is NaN */
+  double over_zero[LP_MAX_INPUTS]; /* when not 0: the slope is a pole, this number over 0. PyTorch multiplies first, so
+                               that a product with the upstream gradient that underflows gives 0/0, so NaN */
+  bool stepwise[LP_MAX_INPUTS]; /* PyTorch multiplies the upstream gradient by the factors of this slope one by one: an
+                                   infinite one never meets a slope that underflowed to 0 */
+  bool torn[LP_MAX_INPUTS];     /* PyTorch adds this slope up from parts that differ in sign or vanish, each times the
+                                   upstream gradient: an infinite one gives inf - inf or 0 inf, so NaN */
 } lp_big_term;
 
 typedef struct lp_pointwise {
@@ -63,8 +67,11 @@ typedef struct lp_pointwise {
   bool (*wild)(const lp_run *run); /* must these positions be done in big although all numbers are tame (the argument
                                       of an exp, an infinity)? With this hook, infinite and NaN upstream gradients go
                                       to big too, for the sake of `torn` */
-  int weight;                      /* the input whose sum mean divides by, when the case has it; 0: none */
-  bool gated;                      /* terms writes run->gate */
+  /* Adds the value of position i of the run, whose numbers are finite, to an exact sum. With a weight: where weights
+   * nearly cancel, so may the values. */
+  void (*add)(lp_long_sum *sum, const lp_run *run, int i);
+  int weight; /* the input whose sum mean divides by, when the case has it; 0: none */
+  bool gated; /* terms writes run->gate */
 } lp_pointwise;
 
 /* Scratch, in doubles, that the two functions below need. */

@@ -12,12 +12,13 @@
  * exp-underflow, target-zero, target-negative, rate-zero (x + eps = 0), rate-negative (x + eps < 0), non-finite, empty.
  * Kinks: none; the value jumps at t = 1 with full. The term is masked there, value and gradient.
  * Degenerate: x + eps = 0 gives log 0 = -inf: value +-inf, NaN for t = 0; the gradient to x is 1 - t/0. x + eps < 0
- * gives the value NaN and the gradient 1 - t/(x + eps), to t NaN. Infinite and NaN inputs follow the formulas; a masked
- * Stirling term is then still differentiated, 0 log t + 0 t/t ..., which is NaN for t <= 0.
- * At finite t <= 0 PyTorch's gradient to t is that NaN for full too, where the term is masked: the definition's is -x
- * or -log(x + eps). Bool tensors are refused where PyTorch would have to subtract them: both inputs, an input that is
- * not a log, a target under full. Integer tensors are promoted. Error bound: 1 ulp of value and slopes where their
- * terms do not cancel, 2^-53 scaled otherwise.
+ * gives the value NaN and the gradient 1 - t/(x + eps), to t NaN. At the pole PyTorch divides the product of t and the
+ * upstream gradient by 0: where that underflows, the gradient is 0/0. Infinite and NaN inputs follow the formulas; a
+ * masked Stirling term is then still differentiated, 0 log t + 0 t/t ..., which is NaN for t <= 0. At finite t <= 0
+ * PyTorch's gradient to t is that NaN for full too, where the term is masked: the definition's is -x or -log(x + eps).
+ * Bool tensors are refused where PyTorch would have to subtract them: both inputs, an input that is not a log, a target
+ * under full. Integer tensors are promoted. Error bound: 1 ulp of value and slopes where their terms do not cancel,
+ * 2^-53 scaled otherwise.
  */
 #include <string.h>
 
@@ -266,6 +267,7 @@ static void big(lp_big_term *term, const lp_run *run, int i) {
   find_torn(term, run, x, t);
   if (!isfinite(x) || !isfinite(t) || !isfinite(used_eps(run)) || is_pole(run, x)) {
     write_literal(term, literal(x, t, run->params));
+    term->over_zero[INPUT] = is_pole(run, x) ? t : 0.0;
     return;
   }
   const ingredients of = collect(run, x, t);

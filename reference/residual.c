@@ -113,12 +113,15 @@ lp_big lp_residual_big_zero(const lp_run *run, int i) { return lp_big_of(run->x[
 
 bool lp_residual_weights_cancel(const lp_plan *plan) {
   const lp_case *c = plan->c;
-  lp_big sum = lp_big_of(0.0);
+  lp_long_sum sum;
+  lp_long_sum_clear(&sum);
   if (!c->has_input[WEIGHT] || c->reduction != LP_REDUCTION_MEAN) return false;
   for (int64_t i = 0; i < c->inputs[WEIGHT].numel; i++) {
-    sum = lp_big_add(sum, lp_big_of(lp_tensor_get(&c->inputs[WEIGHT], i)));
+    const double w = lp_tensor_get(&c->inputs[WEIGHT], i);
+    if (!isfinite(w)) return false;
+    lp_long_sum_add(&sum, w, 1.0, 1.0);
   }
-  return sum.high == 0.0;
+  return lp_long_sum_get(&sum).high == 0.0;
 }
 
 #define UNBATCHED "an axis taken for the batch, or squeezed"

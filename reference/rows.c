@@ -209,6 +209,7 @@ void lp_rows_put(lp_row_total *total, int64_t row, lp_pair value) {
     total->sum.low += value.low;
   } else if (isfinite(value.high)) {
     total->big = lp_big_add(total->big, lp_big_of_pair(value));
+    total->literal += value.high;
   } else {
     total->special += value.high;
   }
@@ -219,6 +220,7 @@ void lp_rows_put_big(lp_row_total *total, int64_t row, lp_big value) {
     total->loss[row] = lp_big_get(value);
   } else {
     total->big = lp_big_add(total->big, value);
+    total->literal += lp_big_get(value);
   }
 }
 
@@ -227,7 +229,7 @@ void lp_rows_finish(const lp_row_total *total) {
   if (total->reduction == LP_REDUCTION_NONE) return;
   const double divisor = total->reduction == LP_REDUCTION_MEAN ? (double)total->count : 1.0;
   if (total->count == 0 || total->special != 0.0) {
-    *total->loss = (total->special + lp_big_get(total->big)) / divisor;
+    *total->loss = (total->special + total->literal) / divisor;
     return;
   }
   const lp_pair moderate = {total->sum.high, total->sum.low};

@@ -119,6 +119,7 @@ typedef struct lp_row_total {
   lp_sum sum;     /* of rows of moderate size */
   lp_big big;     /* of larger finite rows */
   double special; /* of infinities and NaN */
+  double literal; /* of the rows of big as doubles */
 } lp_row_total;
 
 lp_row_total lp_rows_total(const lp_outcome *outcome, const lp_plan *plan);

@@ -170,7 +170,6 @@ typedef struct leg {
   double *x_copy, *y_copy; /* room for rows that are stretched or converted */
   double c;                /* adds c w_i to the gradient of x_i and subtracts it from that of y_i */
   double share;            /* d loss/d norm while active: 1, or -1, -1/2 or 0 */
-  bool overflows;          /* its w are still to be multiplied by 2^shift */
   int64_t n_pending;
   double *pending; /* of every shared distance: the gradient that unusual rows have for it, until all rows are seen */
   double *touched; /* 1 where there were such rows */
@@ -189,7 +188,7 @@ typedef struct triplet {
   lp_pair value; /* margin + near - far */
   lp_big big;    /* the same, big way */
   bool active;
-  int64_t shift; /* slopes of legs that overflow are to be multiplied by 2^shift */
+  bool overflows; /* the slope of some leg, in double */
 } triplet;
 
 static triplet triplet_of(const lp_plan *plan, double **scratch) {
@@ -221,9 +220,8 @@ static void load_row(triplet *t, const lp_row_cursor *at) {
     l->v.x = lp_rows_operand(l->x_copy, &inputs[l->first], at->offset[l->first], l->v.n);
     l->v.y = lp_rows_operand(l->y_copy, &inputs[l->second], at->offset[l->second], l->v.n);
   }
-  for (int k = 0; k < t->n_legs; k++) t->legs[k].overflows = false;
   t->gain = lp_rows_gain(t->plan, at->row);
-  t->shift = 0;
+  t->overflows = false;
 }
 
 /* --- value --- */
@@ -260,7 +258,7 @@ static void plain_value(triplet *t) {
   t->active = t->value.high >= 0.0;
 }
 
-static lp_big rounded(lp_big x) { return (lp_big){x.high, 0.0, x.exponent}; }
+static lp_big rounded(lp_big x) { return (lp_big){x.high, 0.0, x.exponent, x.far}; }
 
 static void big_value(triplet *t) {
   for (int k = 0; k < t->n_legs; k++) lp_distance_big(&t->legs[k].v, t->p, t->eps);
@@ -315,35 +313,17 @@ static lp_big big_contribution(const triplet *t, const leg *l, int64_t i) {
   return lp_big_multiply(g, lp_distance_big_slope(&l->v, t->p, t->eps, i));
 }
 
-static double largest_exponent(const triplet *t, const leg *l) {
-  double largest = 0.0;
-  for (int64_t i = 0; i < l->v.n; i++) {
-    const lp_big e = big_contribution(t, l, i);
-    if (e.high != 0.0) largest = fmax(largest, e.exponent);
-  }
-  return largest;
-}
-
-/* Legs that overflow are scaled by one 2^-shift, so that two that cancel do so before they are infinite. The others are
- * not: beside them they would be lost. */
+/* Where a leg overflows, components are added up again in big arithmetic, since legs may cancel. */
 static void big_slopes(triplet *t) {
-  double largest = 1000.0;
-  for (int k = 0; k < t->n_legs; k++) {
-    const double own = largest_exponent(t, &t->legs[k]);
-    t->legs[k].overflows = own > 1000.0;
-    largest = fmax(largest, own);
-  }
   for (int k = 0; k < t->n_legs; k++) {
     leg *l = &t->legs[k];
     l->c = 1.0;
     l->v.w = l->v.w_copy;
     for (int64_t i = 0; i < l->v.n; i++) {
-      lp_big e = big_contribution(t, l, i);
-      e.exponent -= l->overflows ? largest - 1000.0 : 0.0;
-      l->v.w_copy[i] = lp_big_get(e);
+      l->v.w_copy[i] = lp_big_get(big_contribution(t, l, i));
+      t->overflows = t->overflows || isinf(l->v.w_copy[i]);
     }
   }
-  t->shift = (int64_t)(largest - 1000.0);
 }
 
 /* Which of the distances of a leg a row reads. */
@@ -412,28 +392,23 @@ LP_MULTIVERSION static void add_swapped(double *restrict gp, double *restrict gn
   }
 }
 
-static double shifted(const triplet *t, double x) { return ldexp(x, t->shift > 5000 ? 5000 : (int)t->shift); }
-
 /* What component i of a leg adds to the gradient of its first row. */
-static double contribution(const triplet *t, const leg *l, int64_t i) {
-  const double e = l->c * l->v.w[i];
-  return l->overflows ? shifted(t, e) : e;
-}
+static double contribution(const leg *l, int64_t i) { return l->c * l->v.w[i]; }
 
-/* Legs that overflow cancel among themselves before they are scaled up. */
-static double shifted_gradient(const triplet *t, int input, int64_t i) {
-  double overflowing = 0.0, rest = 0.0;
+static double big_gradient_of_row(const triplet *t, int input, int64_t i) {
+  lp_big sum = lp_big_of(0.0);
   for (int k = 0; k < t->n_legs; k++) {
     const leg *l = &t->legs[k];
-    const double sign = l->first == input ? 1.0 : l->second == input ? -1.0 : 0.0, e = sign * (l->c * l->v.w[i]);
-    *(l->overflows ? &overflowing : &rest) += e;
+    if (l->first != input && l->second != input) continue;
+    const lp_big e = big_contribution(t, l, i);
+    sum = lp_big_add(sum, l->first == input ? e : lp_big_negate(e));
   }
-  return shifted(t, overflowing) + rest;
+  return lp_big_get(sum);
 }
 
-static void deliver_leg(const lp_row_sink sinks[N_INPUTS], const lp_row_cursor *at, const triplet *t, const leg *l) {
+static void deliver_leg(const lp_row_sink sinks[N_INPUTS], const lp_row_cursor *at, const leg *l) {
   for (int64_t i = 0; i < l->v.n; i++) {
-    const double e = contribution(t, l, i);
+    const double e = contribution(l, i);
     lp_rows_collect(&sinks[l->first], at->offset[l->first], i, e);
     lp_rows_collect(&sinks[l->second], at->offset[l->second], i, -e);
   }
@@ -451,7 +426,7 @@ static void deliver_pending(const lp_row_sink sinks[N_INPUTS], triplet *t, int k
     lp_distance_special_slopes(&l->v, t->p, l->pending[distance]);
     l->c = 1.0;
     l->touched[distance] = 0.0;
-    deliver_leg(sinks, &at, t, l);
+    deliver_leg(sinks, &at, l);
   }
 }
 
@@ -462,7 +437,7 @@ static void deliver_rows(const lp_row_sink sinks[N_INPUTS], const lp_row_cursor 
   assemble_two(rows[ANCHOR], rows[POSITIVE], rows[NEGATIVE], &t->legs[NEAR], &t->legs[FAR], n);
   if (t->n_legs == N_LEGS) add_swapped(rows[POSITIVE], rows[NEGATIVE], &t->legs[SWAPPED]);
   for (int i = 0; i < N_INPUTS; i++) {
-    for (int64_t j = 0; t->shift != 0 && j < n; j++) rows[i][j] = shifted_gradient(t, i, j);
+    for (int64_t j = 0; t->overflows && j < n; j++) rows[i][j] = big_gradient_of_row(t, i, j);
     lp_rows_deliver(&sinks[i], at->offset[i], n);
   }
 }
@@ -519,7 +494,7 @@ static void run(lp_outcome *outcome, const lp_plan *plan, double *scratch) {
     put_value(&total, at.row, &t);
     slope_row(&t, &at);
     if (!unequal) deliver_rows(sinks, &at, &t);
-    for (int k = 0; unequal && k < t.n_legs; k++) deliver_leg(sinks, &at, &t, &t.legs[k]);
+    for (int k = 0; unequal && k < t.n_legs; k++) deliver_leg(sinks, &at, &t.legs[k]);
   }
   for (int k = 0; k < t.n_legs; k++) deliver_pending(sinks, &t, k);
   for (int i = 0; i < N_INPUTS; i++) {
@@ -545,8 +520,8 @@ static double size_of_difference(const triplet *t, const leg *l, int64_t i) {
 }
 
 /* Slope of the norm alone; needs slope_row with an upstream gradient of 1. */
-static double unit_slope(const triplet *t, const leg *l, int64_t i) {
-  return l->share == 0.0 ? 0.0 : fabs(contribution(t, l, i) / l->share);
+static double unit_slope(const leg *l, int64_t i) {
+  return l->share == 0.0 ? 0.0 : fabs(contribution(l, i) / l->share);
 }
 
 /* The scale of a norm: s_i and d_i, the powers and their sum, for other p also the exponents. */
@@ -554,7 +529,7 @@ static double scale_of_norm(const triplet *t, const leg *l) {
   const double norm = fabs(l->v.norm.high), powers_of = t->p == 0.0 || isinf(t->p) ? 0.0 : 2.0 * norm / fabs(t->p);
   double scale = norm + powers_of + (general(t->p) ? norm * size_of_log(norm) : 0.0);
   for (int64_t i = 0; i < l->v.n; i++) {
-    const double u = unit_slope(t, l, i);
+    const double u = unit_slope(l, i);
     scale += u * size_of_difference(t, l, i) + (general(t->p) ? u * fabs(l->v.d[i]) * size_of_log(l->v.d[i]) : 0.0);
   }
   return scale;
@@ -706,6 +681,24 @@ static void draw_hinge(lp_case *c, lp_rng *rng) {
   }
 }
 
+/* Under swap, D(anchor, negative) = D(positive, negative) whatever p and eps: the differences from the negative are the
+ * same numbers in another order, so that the two distances have different slopes. For multiples of a quarter. */
+static void draw_swap_tie(lp_case *c) {
+  const lp_tensor *in = c->inputs;
+  const int64_t width = lp_rows_width(&in[POSITIVE]);
+  for (int64_t i = 0; i < in[POSITIVE].numel; i++) {
+    const int64_t next = i - i % width + (i + 1) % width;
+    const double difference = lp_tensor_get(&in[ANCHOR], next) - lp_tensor_get(&in[NEGATIVE], next);
+    set_real(&c->inputs[POSITIVE], i, lp_tensor_get(&in[NEGATIVE], i) + difference);
+  }
+}
+
+static bool ties_under_swap(const lp_case *c) {
+  const lp_tensor *in = c->inputs;
+  return c->params[SWAP] != 0.0 && lp_rows_width(&in[POSITIVE]) > 1 &&
+         lp_tensor_same_shape(&in[POSITIVE], &in[ANCHOR]) && lp_tensor_same_shape(&in[POSITIVE], &in[NEGATIVE]);
+}
+
 static void draw(lp_case *c, lp_rng *rng, int value_class) {
   const int base = value_class == TIES       ? LP_VALUES_BOUNDARY
                    : value_class == GEOMETRY ? LP_VALUES_ORDINARY
@@ -714,6 +707,10 @@ static void draw(lp_case *c, lp_rng *rng, int value_class) {
   if (value_class == GEOMETRY) draw_geometry(c, rng);
   if (value_class == LP_VALUES_BOUNDARY) draw_hinge(c, rng);
   if (value_class == LP_VALUES_EQUAL) draw_related(&c->inputs[NEGATIVE], &c->inputs[POSITIVE], rng);
+  const double chance = value_class == TIES ? 0.8 : value_class == LP_VALUES_EQUAL ? 0.4 : 0.0;
+  if (!ties_under_swap(c) || !lp_rng_chance(rng, chance)) return;
+  for (int i = 0; i < N_INPUTS; i++) lp_draw_real(&c->inputs[i], rng, LP_VALUES_BOUNDARY);
+  draw_swap_tie(c);
 }
 
 static const lp_value_class value_classes[N_VALUE_CLASSES] = {

@@ -81,7 +81,7 @@ static lp_status print_output(FILE *out, const char *name, const lp_tensor *got,
   if (shown < n) qsort(list, (size_t)n, sizeof *list, by_badness);
   fprintf(out, "\n%s%s%s  %s %s\n", lp_paint_start(style, LP_BOLD), name, lp_paint_stop(style),
           lp_dtype_name(got->dtype), lp_tensor_shape_text(shape, sizeof shape, got));
-  if (n > 0) fprintf(out, "  %-10s %-25s %-25s %-10s %-10s\n", "", "got", "exact", "budget", "ratio");
+  if (n > 0) fprintf(out, "  %-10s %-25s %-25s %-10s ratio\n", "", "got", "exact", "budget");
   for (int64_t i = 0; i < shown; i++) print_element(out, &list[i], got, want, style);
   if (shown < n) fprintf(out, "  the worst %lld of %lld elements\n", (long long)shown, (long long)n);
   free(list);

@@ -148,7 +148,11 @@ static void got_and_expected(const screen *s) {
   gap(s);
   if (isfinite(s->v->at.error)) {
     label(s, "error");
-    fprintf(s->out, "%.3g ulp, %.3g times the budget\n", s->v->at.error_ulp, s->v->at.ratio);
+    if (isfinite(s->v->at.ratio)) {
+      fprintf(s->out, "%.3g ulp, %.3g times the budget\n", s->v->at.error_ulp, s->v->at.ratio);
+    } else {
+      fprintf(s->out, "%.3g, where there is next to no budget\n", s->v->at.error);
+    }
   }
   if (s->truth->class == LP_FINITE) budget(s);
 }

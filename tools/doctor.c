@@ -156,14 +156,10 @@ static const struct {
   const char *words;
   bool usual; /* said only of losses that differ from it */
 } properties[] = {
-    {broadcasts, "broadcasting", true},
-    {takes_empty, "empty tensors", true},
-    {takes_specials, "infinities and NaN", true},
-    {takes_upstream, "upstream gradients", true},
-    {validates, "rejecting bad input", true},
-    {strided, "strided inputs", false},
-    {deterministic, "deterministic", false},
-    {flushes, "flushes subnormal numbers to 0", false},
+    {broadcasts, "broadcasting", true},           {takes_empty, "empty tensors", true},
+    {takes_specials, "infinities and NaN", true}, {takes_upstream, "upstream gradients", true},
+    {validates, "rejecting bad input", true},     {strided, "strided inputs", false},
+    {deterministic, "deterministic", false},      {flushes, "flushes subnormal numbers to 0", false},
 };
 
 /* "no broadcasting (l1 mse)": the losses are named when they are not all. */
@@ -303,7 +299,8 @@ static lp_status ask_plain(visit *v, lp_error *error) {
 
 /* --- false answers -------------------------------------------------------------------------------------------- */
 
-/* A case that was answered rightly, and whose answer this lie can change: the loss is one number, a gradient several. */
+/* A case that was answered rightly, and whose answer this lie can change: the loss is one number, a gradient several.
+ */
 static const lp_suite_entry *victim(const visit *v, int *from) {
   for (; *from < v->suite.count; ++*from) {
     const lp_suite_entry *e = &v->suite.entries[*from];
@@ -359,10 +356,10 @@ static lp_status tell_lies(visit *v, int *missed, lp_error *error) {
 /* --- the visit ------------------------------------------------------------------------------------------------ */
 
 static int conclude(const visit *v, int missed) {
-  const int exit_code = missed > 0          ? LP_EXIT_HARNESS
+  const int exit_code = missed > 0            ? LP_EXIT_HARNESS
                         : v->suite.count == 0 ? LP_EXIT_VACUOUS
-                        : v->wrong > 0      ? LP_EXIT_FINDINGS
-                                            : LP_EXIT_CONFORMS;
+                        : v->wrong > 0        ? LP_EXIT_FINDINGS
+                                              : LP_EXIT_CONFORMS;
   const bool healthy = exit_code == LP_EXIT_CONFORMS;
   printf("\n%s%s%s: ", lp_paint_start(v->style, healthy ? LP_GREEN : LP_RED), healthy ? "HEALTHY" : "NOT HEALTHY",
          lp_paint_stop(v->style));
@@ -410,6 +407,9 @@ int lp_verb_doctor(int argc, char **argv) {
   const char *word;
   int n, exit_code;
   if (lp_cli_parse(&command, argc, argv, &word, &n, &exit_code) == LP_CLI_STOP) return exit_code;
+  if (!(isolation.options.timeout > 0.0 && isolation.options.load_timeout > 0.0)) {
+    return lp_cli_complain("doctor: --timeout and --load-timeout: expected more than 0 seconds");
+  }
   visit v = {.description = word, .style = lp_style_for(stdout)};
   exit_code = open_candidate(&v, &isolation) ? examine(&v) : LP_EXIT_NO_CANDIDATE;
   if (v.suite.arena) lp_suite_clear(&v.suite);

@@ -1,5 +1,5 @@
 /* generate: seeded cases as questions, in JSON Lines or HDF5. */
-#include "harness/generate.h"
+#include "harness/accumulator.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -36,9 +36,14 @@ static int write_suite(lp_suite *suite, const lp_loss *only, const char *path, b
   return lp_hdf5_write(suite, only, path, &error) == LP_OK ? 0 : lp_cli_fail(&error);
 }
 
+static lp_status generate(lp_suite *suite, const lp_loss *loss, const lp_generate_options *o, lp_error *error) {
+  const bool accumulator = strcmp(o->suite, LP_ACCUMULATOR_SUITE) == 0;
+  return (accumulator ? lp_generate_accumulator : lp_generate)(suite, loss, o, error);
+}
+
 /* A loss that does not take the dtype has no cases of it: no reason to do without the others. */
 static lp_status generate_or_skip(lp_suite *suite, const lp_loss *loss, const lp_generate_options *o, lp_error *error) {
-  const lp_status status = lp_generate(suite, loss, o, error);
+  const lp_status status = generate(suite, loss, o, error);
   if (status != LP_REJECTED) return status;
   fprintf(stderr, "left out: %s\n", error->message);
   return LP_OK;
@@ -50,7 +55,7 @@ static lp_status generate_losses(lp_suite *suite, const lp_loss *only, const lp_
   for (int i = 0; i < lp_registry_count(); i++) {
     const lp_loss *loss = lp_registry_at(i);
     if (!only) LP_TRY(generate_or_skip(suite, loss, o, error));
-    if (only == loss) LP_TRY(lp_generate(suite, loss, o, error));
+    if (only == loss) LP_TRY(generate(suite, loss, o, error));
     lp_cli_progress("generate", i + 1, lp_registry_count());
   }
   return LP_OK;
@@ -98,14 +103,16 @@ int lp_verb_generate(int argc, char **argv) {
        "at least N cases a loss (default 400; the covering array may need more)"},
       {"seed", LP_FLAG_SEED, &o.seed, "S", "seed of the run (default 1)"},
       {"dtype", LP_FLAG_TEXT, &dtype_name, "DTYPE", "float64 (default), float32, float16, bfloat16"},
-      {"suite", LP_FLAG_TEXT, &o.suite, "NAME", "first part of the ids (default core)"},
+      {"suite", LP_FLAG_TEXT, &o.suite, "NAME", "first part of the ids (default core); accumulator: see above"},
       {"laws", LP_FLAG_SWITCH, &laws, NULL, "also the derived cases of the laws, for answers in files: ID#LAW"},
       {"laws-every", LP_FLAG_NUMBER, &laws_every, "K", "the same, of one case in K (as certify: 8)"},
       {"packed", LP_FLAG_SWITCH, &packed, NULL, "JSON with base64 tensors instead of nested lists"},
   };
   const lp_command command = {
       "generate [options]",
-      "Writes cases that cover every 3-way combination of options, shapes and values, as questions.",
+      "Writes cases that cover every 3-way combination of options, shapes and values, as questions.\n"
+      "--suite accumulator: instead, 2^24+7 and 2^25 equal terms (float32), 2^9+1 and 2^12+1 (float16, bfloat16),\n"
+      "over which a single running accumulator of the dtype fails. Give --dtype; certify and judge take the file.",
       flags,
       sizeof flags / sizeof flags[0],
       0,

@@ -96,7 +96,8 @@ static int complain_of_name(const lp_suite *suite, const char *id) {
                          near[1] ? ", " : "", near[1] ? near[1] : "", near[2] ? ", " : "", near[2] ? near[2] : "");
 }
 
-/* FILE, FILE#ID, or an id of the fixtures or of the files given. wanted: the id, or "" for the only case of the file. */
+/* FILE, FILE#ID, or an id of the fixtures or of the files given. wanted: the id, or "" for the only case of the file.
+ */
 static lp_status read_cases(lp_suite *suite, const char **wanted, const options *o, lp_error *error) {
   const size_t stem = strcspn(o->name, "#");
   char *file = lp_arena_text(suite->arena, o->name, stem);
@@ -161,8 +162,8 @@ static lp_status derive(lp_suite_entry *entry, lp_arena *arena, const char *word
     *entry = (lp_suite_entry){.c = d->cases[i], .message = ""};
     return LP_OK;
   }
-  return lp_fail(error, LP_INVALID, "replay: %s has no case derived by %s%s%s", from->id, word,
-                 *d->why_not ? ": " : "", d->why_not);
+  return lp_fail(error, LP_INVALID, "replay: %s has no case derived by %s%s%s", from->id, word, *d->why_not ? ": " : "",
+                 d->why_not);
 }
 
 /* A suite of the one case. */

@@ -34,7 +34,8 @@ static int show_failures(const lp_certification *run, int limit, lp_style style)
 static lp_status write_reproducers(const lp_certification *run, const char *folder, lp_error *error) {
   int n;
   LP_TRY(lp_write_reproducers(&n, folder, run, error));
-  fprintf(stderr, "%d kinds of finding, each as FILE.py, FILE.c, FILE.json and FILE.h5 in %s\n", n, folder);
+  fprintf(stderr, "%d kind%s of finding, each as FILE.py, FILE.c, FILE.json and FILE.h5 in %s\n", n, n == 1 ? "" : "s",
+          folder);
   return LP_OK;
 }
 

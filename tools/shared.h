@@ -11,7 +11,7 @@
 typedef struct lp_outputs {
   const char *json, *verdicts, *hygiene;
   const char *reproducers; /* a folder */
-  int max_failures; /* shown in full */
+  int max_failures;        /* shown in full */
 } lp_outputs;
 
 /* Prints the table and the first failures to stdout, writes the files asked for; the exit code. */

@@ -179,6 +179,27 @@ START_TEST(any_bytes) {
 }
 END_TEST
 
+/* Shapes that are written out, with extents of 0 and 1, come back whatever class they are taken for. */
+START_TEST(small_shapes) {
+  enum { STRINGS = 20000, SHAPE = 1 + LP_MAX_RANK };
+  const lp_loss *loss = lp_registry_at(_i);
+  const size_t header = lp_case_header_size(loss), size = header + SHAPE * (size_t)loss->n_inputs + 8;
+  lp_rng rng = {(uint64_t)_i};
+  for (int i = 0; i < STRINGS; i++) {
+    size_t taken;
+    lp_arena_reset(arena);
+    memset(bytes, 0, header);
+    for (size_t k = header; k < size; k++) {
+      bytes[k] = (uint8_t)lp_rng_below(&rng, (k - header) % SHAPE == 0 ? 4 : 3);
+    }
+    bytes[0] = (uint8_t)loss->n_shape_classes;
+    const lp_case c = decode(loss, bytes, size);
+    const char *changed = round_trip(&c, &taken, NULL);
+    ck_assert_msg(!changed && taken > 0, "%s, shapes %d: %s changes", loss->name, i, changed ? changed : "size");
+  }
+}
+END_TEST
+
 START_TEST(no_bytes) {
   const lp_loss *loss = lp_registry_at(_i);
   size_t size;
@@ -321,6 +342,7 @@ int main(int argc, char **argv) {
   tcase_add_loop_test(tests, fixtures, 0, losses);
   tcase_add_loop_test(tests, faults_are_seen, 0, sizeof faults / sizeof faults[0]);
   tcase_add_test(tests, any_bytes);
+  tcase_add_loop_test(tests, small_shapes, 0, losses);
   tcase_add_loop_test(tests, no_bytes, 0, losses);
   tcase_add_loop_test(tests, every_byte_counts, 0, losses);
   tcase_add_loop_test(tests, missing_bytes_are_zero, 0, losses);

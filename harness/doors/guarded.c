@@ -1,6 +1,4 @@
-/* MAP_ANONYMOUS, and the registers of a signal's context. */
-#define _DEFAULT_SOURCE 1
-
+/* Built with _DEFAULT_SOURCE, for MAP_ANONYMOUS and the registers of a signal's context. */
 #include "harness/doors/guarded.h"
 
 #include <signal.h>

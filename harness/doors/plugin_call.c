@@ -130,9 +130,9 @@ static void check_written(lp_call *call, int slot, const unsigned char *first) {
   unsigned char a[8], b[8];
   canary(a, call->arguments[slot].tensor.dtype, LP_RUN_HIGH);
   canary(b, call->arguments[slot].tensor.dtype, LP_RUN_LOW);
-  for (size_t i = 0; i < second->size; i += width) {
+  for (size_t i = 0, element = 0; i < second->size; i += width, element++) {
     if (memcmp(first + i, a, width) != 0 || memcmp(second->data + i, b, width) != 0) continue;
-    accuse(call, LP_CONDUCT_UNWRITTEN, "left element %zu of %s as it was, or added to it", i / width, second->name);
+    accuse(call, LP_CONDUCT_UNWRITTEN, "left element %zu of %s as it was, or added to it", element, second->name);
     return;
   }
 }

@@ -2,6 +2,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include <jansson.h>
 
@@ -58,6 +59,13 @@ static void answer_question(json_t *question) {
   free(text);
 }
 
+/* PLAIN_PIPE_DELAY: milliseconds before every answer, for tests that interrupt. */
+static void wait_a_little(void) {
+  const char *delay = getenv("PLAIN_PIPE_DELAY");
+  const struct timespec t = {.tv_nsec = delay ? strtol(delay, NULL, 10) * 1000000 : 0};
+  if (delay) nanosleep(&t, NULL);
+}
+
 int main(void) {
   char *line = NULL;
   size_t capacity = 0;
@@ -67,6 +75,7 @@ int main(void) {
     if (json_object_get(asked, "lossproof")) {
       fputs(greeting, stdout);
     } else {
+      wait_a_little();
       answer_question(asked);
     }
     putchar('\n');

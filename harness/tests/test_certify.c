@@ -8,6 +8,8 @@
 #include <unistd.h>
 
 #include "golden/json.h"
+#include "harness/derived.h"
+#include "harness/doors/worker.h"
 #include "reference/tests/testing.h"
 
 static const char questions[] =
@@ -364,14 +366,282 @@ START_TEST(candidates_that_are_not_there) {
   lp_candidate *candidate;
   lp_error error;
   ck_assert_int_ne(lp_candidate_open(&candidate, "nobody", NULL, &error), LP_OK);
-  ck_assert_ptr_nonnull(strstr(error.message, "expected reference, exact or outcomes:FILE"));
+  ck_assert_ptr_nonnull(
+      strstr(error.message, "expected reference, exact, plugin:PATH.so, exec:COMMAND or outcomes:FILE"));
   ck_assert_int_ne(lp_candidate_open(&candidate, "outcomes:/nowhere/at/all.h5", NULL, &error), LP_OK);
   ck_assert_ptr_nonnull(strstr(error.message, "/nowhere/at/all.h5"));
   ck_assert_ptr_null(candidate);
 }
 END_TEST
 
-int main(void) {
+/* --- manifests, requirements, parts --- */
+
+static void declare(scene *s, lp_manifest *manifest, const char *text) {
+  lp_error error = {0};
+  ck_assert_int_eq(lp_manifest_init(manifest, s->suite.arena, "n", "v", 1u << LP_FLOAT64, &error), LP_OK);
+  ck_assert_msg(lp_manifest_read(manifest, s->suite.arena, text, strlen(text), &error) == LP_OK, "%s", error.message);
+  s->options.manifest = manifest;
+}
+
+START_TEST(what_is_not_declared_is_not_asked) {
+  scene s;
+  lp_manifest manifest;
+  static const char *const required[] = {"u", "t"};
+  set_up(&s, no_errata);
+  declare(&s, &manifest, "{\"ranks\": {\"min\": 0, \"max\": 0}}");
+  s.options.require = required;
+  s.options.n_require = 2;
+  certify(&s, "reference");
+  ck_assert_int_eq(s.run.n_ran, 1);
+  ck_assert_int_eq(s.run.n_omissions, 1);
+  ck_assert_int_eq(s.run.omissions[0].cases, 2);
+  ck_assert_str_eq(s.run.omissions[0].why, "not declared: rank 1 of input");
+  ck_assert_str_eq(s.run.results[0].not_run, "not declared: rank 1 of input");
+  ck_assert_int_eq(s.run.results[0].verdicts[0].kind, LP_VERDICT_UNSUPPORTED);
+  ck_assert_int_eq(s.run.n_unmet, 1);
+  ck_assert_str_eq(s.run.unmet[0], "t");
+  ck_assert_int_eq(lp_certification_exit_code(&s.run), 4);
+  tear_down(&s);
+}
+END_TEST
+
+/* The answers hold both gradients; only the declared one is looked at. */
+START_TEST(only_declared_gradients_are_judged) {
+  scene s;
+  lp_manifest manifest;
+  set_up(&s, no_errata);
+  add_fixtures(&s);
+  answers_with_first_loss(&s, 7.0 / 3.0);
+  declare(&s, &manifest, "{\"gradients\": [\"input\"]}");
+  certify_answers(&s);
+  ck_assert_int_eq(s.run.results[0].verdicts[2].kind, LP_VERDICT_PASS);
+  ck_assert_int_eq(s.run.results[0].verdicts[3].kind, LP_VERDICT_UNSUPPORTED);
+  ck_assert_int_eq(s.run.omissions[0].outputs, 2);
+  ck_assert_str_eq(s.run.omissions[0].why, "not declared: the gradient of target");
+  ck_assert_int_eq(lp_certification_exit_code(&s.run), 0);
+  tear_down(&s);
+}
+END_TEST
+
+/* Without a manifest a question without an answer is unsupported; under one it was declared, and is a fail. */
+START_TEST(what_is_declared_must_be_answered) {
+  scene s;
+  lp_manifest manifest;
+  set_up(&s, no_errata);
+  add_fixtures(&s);
+  answers_with_first_loss(&s, 7.0 / 3.0);
+  s.suite.entries[2].c.id = "x";
+  declare(&s, &manifest, "{}");
+  certify_answers(&s);
+  ck_assert_int_eq(s.run.results[2].verdicts[0].kind, LP_VERDICT_FAIL);
+  ck_assert_int_eq(s.run.results[2].verdicts[0].cause, LP_CAUSE_UNSUPPORTED);
+  ck_assert_ptr_nonnull(strstr(s.run.results[2].verdicts[0].reason, "declared, but answered as unsupported"));
+  ck_assert_int_eq(lp_certification_exit_code(&s.run), 1);
+  tear_down(&s);
+}
+END_TEST
+
+START_TEST(shards_share_out_the_cases) {
+  int total = 0;
+  for (int i = 1; i <= 3; i++) {
+    scene s;
+    set_up(&s, no_errata);
+    s.options.shard = i;
+    s.options.shards = 3;
+    certify(&s, "reference");
+    total += s.run.n_results;
+    tear_down(&s);
+  }
+  ck_assert_int_eq(total, 3);
+}
+END_TEST
+
+START_TEST(fail_fast_ends_with_the_first_finding) {
+  scene s;
+  set_up(&s, no_errata);
+  add_fixtures(&s);
+  answers_with_first_loss(&s, 7.0);
+  s.options.fail_fast = true;
+  certify_answers(&s);
+  ck_assert_int_eq(s.run.n_results, 1);
+  ck_assert_int_eq(s.run.n_selected, 3);
+  ck_assert_int_eq(lp_certification_exit_code(&s.run), 1);
+  tear_down(&s);
+}
+END_TEST
+
+START_TEST(a_stopped_run_judges_nothing_more) {
+  static volatile sig_atomic_t stop = 1;
+  scene s;
+  set_up(&s, no_errata);
+  s.options.stop = &stop;
+  certify(&s, "reference");
+  ck_assert_int_eq(s.run.n_results, 0);
+  ck_assert_int_eq(lp_certification_exit_code(&s.run), 4);
+  tear_down(&s);
+}
+END_TEST
+
+/* --- laws --- */
+
+START_TEST(the_reference_keeps_the_laws) {
+  scene s;
+  set_up(&s, no_errata);
+  s.options.laws_every = 1;
+  certify(&s, "reference");
+  ck_assert_int_gt(s.run.laws.hold, 10);
+  ck_assert_int_eq(s.run.laws.broken, 0);
+  ck_assert_int_eq(s.run.counts[LP_VERDICT_PASS], 4 + 1 + 4); /* laws are counted apart */
+  ck_assert_int_eq(lp_certification_exit_code(&s.run), 0);
+  tear_down(&s);
+}
+END_TEST
+
+/* Answers to derived cases come from the file; one that is not there is no fault, one that is wrong is. */
+static void certify_derived(scene *s, bool spoil) {
+  lp_suite with = {0};
+  lp_error error = {0};
+  set_up(s, no_errata);
+  ck_assert_int_eq(lp_suite_init(&with, &error), LP_OK);
+  ck_assert_int_eq(lp_derived_add(&with, &s->suite, 1, &error), LP_OK);
+  ck_assert_int_gt(with.count, 20);
+  const lp_suite own = s->suite;
+  s->suite = with;
+  add_fixtures(s);
+  for (int i = 0; spoil && i < with.count; i++) {
+    if (strcmp(with.entries[i].c.id, "t/l1/a#upstream-zero") == 0) *lp_outcome_grad(&with.entries[i].outcome, 0) = 0.5;
+  }
+  answers_with_first_loss(s, 7.0 / 3.0);
+  s->suite = own;
+  s->options.laws_every = 1;
+  certify_answers(s);
+  lp_suite_clear(&with);
+}
+
+START_TEST(laws_hold_for_answers_in_a_file) {
+  scene s;
+  certify_derived(&s, false);
+  ck_assert_int_gt(s.run.laws.hold, 10);
+  ck_assert_int_eq(s.run.laws.unanswered, 0);
+  ck_assert_int_eq(s.run.laws.broken, 0);
+  tear_down(&s);
+}
+END_TEST
+
+START_TEST(a_broken_law_is_a_fail_of_its_own) {
+  scene s;
+  char name[LP_NAME_MAX], signature[160];
+  certify_derived(&s, true);
+  ck_assert_int_eq(s.run.laws.broken, 1);
+  ck_assert_int_eq(s.run.counts[LP_VERDICT_FAIL], 1);
+  ck_assert_int_eq(lp_certification_exit_code(&s.run), 1);
+  const lp_result *r = &s.run.results[0];
+  for (int i = 0; i < r->n_verdicts; i++) {
+    if (r->verdicts[i].kind != LP_VERDICT_FAIL) continue;
+    ck_assert_str_eq(lp_result_output(name, r, i), "law/upstream-zero");
+    ck_assert_str_eq(lp_result_signature(signature, sizeof signature, r, i), "l1/law/upstream-zero");
+    ck_assert_str_eq(r->about[i].id, "t/l1/a#upstream-zero");
+    ck_assert_int_eq(r->off[i], LP_OFF_CANDIDATE);
+    ck_assert(!lp_result_is_hygiene(r, i));
+  }
+  tear_down(&s);
+}
+END_TEST
+
+START_TEST(laws_without_answers_say_so) {
+  scene s;
+  set_up(&s, no_errata);
+  add_fixtures(&s);
+  answers_with_first_loss(&s, 7.0 / 3.0);
+  s.options.laws_every = 1;
+  certify_answers(&s);
+  ck_assert_int_eq(s.run.laws.hold, 0);
+  ck_assert_int_gt(s.run.laws.unanswered, 10);
+  ck_assert_int_eq(lp_certification_exit_code(&s.run), 0);
+  tear_down(&s);
+}
+END_TEST
+
+/* --- conduct --- */
+
+/* A case that the hostile plugins know: the sum of l1 over four elements; theirs is the one that begins with 666. */
+static const char trap[] =
+    "[{\"id\": \"t/l1/a\", \"loss\": \"l1\", \"params\": {\"reduction\": \"sum\"}, \"inputs\": {\"input\": [1, 2, 3, "
+    "4], "
+    "\"target\": [0, 1, 5, 4]}},"
+    " {\"id\": \"t/l1/b\", \"loss\": \"l1\", \"params\": {\"reduction\": \"sum\"}, \"inputs\": {\"input\": [666, 2, 3, "
+    "4], "
+    "\"target\": [0, 1, 5, 4]}}]";
+
+static void certify_hostile(scene *s, const char *name) {
+  char description[1024];
+  lp_error error = {0};
+  lp_json_shape shape;
+  set_up(s, no_errata);
+  s->suite.count = 0;
+  ck_assert_int_eq(lp_json_read_text(&s->suite, &shape, trap, strlen(trap), "q", &error), LP_OK);
+  snprintf(description, sizeof description, "plugin:" LOSSPROOF_PLUGINS "/hostile/%s.so", name);
+  certify(s, description);
+  ck_assert_int_eq(s->run.counts[LP_VERDICT_PASS] >= 4, 1); /* the other case keeps its verdicts */
+  ck_assert_int_eq(lp_certification_exit_code(&s->run), 1);
+}
+
+START_TEST(a_crash_is_a_fail_with_its_own_words) {
+  scene s;
+  certify_hostile(&s, "segfault");
+  const lp_verdict *v = &s.run.results[1].verdicts[0];
+  ck_assert_int_eq(v->kind, LP_VERDICT_FAIL);
+  ck_assert_ptr_nonnull(strstr(v->reason, "SIGSEGV"));
+  ck_assert_int_eq(s.run.conduct[LP_CONDUCT_SIGNAL] + s.run.conduct[LP_CONDUCT_OUT_OF_BOUNDS], 1);
+  ck_assert_int_eq(s.run.results[0].n_verdicts, 4);
+  tear_down(&s);
+}
+END_TEST
+
+START_TEST(misconduct_is_a_verdict_beside_the_answer) {
+  scene s;
+  char name[LP_NAME_MAX], signature[160];
+  certify_hostile(&s, "changes_input");
+  const lp_result *r = &s.run.results[1];
+  int found = 0;
+  for (int i = 0; i < r->n_verdicts; i++) {
+    if (r->verdicts[i].input != LP_OUTPUT_CONDUCT) continue;
+    found++;
+    ck_assert_int_eq(r->verdicts[i].cause, LP_CAUSE_CHANGED_INPUT);
+    ck_assert(lp_result_is_hygiene(r, i));
+    ck_assert_str_eq(lp_result_output(name, r, i), "conduct");
+    ck_assert_str_eq(lp_result_signature(signature, sizeof signature, r, i), "l1/conduct/changed-input");
+  }
+  ck_assert_int_eq(found, 1);
+  ck_assert_int_eq(s.run.conduct[LP_CONDUCT_CHANGED_INPUT], 1);
+  tear_down(&s);
+}
+END_TEST
+
+/* Right when the inputs are dense, wrong when they are not: the answer passes, the encore fails. */
+START_TEST(an_encore_that_is_worse_is_told_beside_the_answer) {
+  scene s;
+  certify_hostile(&s, "ignores_strides");
+  int found = 0;
+  for (int k = 0; k < s.run.n_results; k++) {
+    const lp_result *r = &s.run.results[k];
+    for (int i = 0; i < r->n_verdicts; i++) {
+      if (!r->about[i].encore) continue;
+      found++;
+      ck_assert_int_eq(r->verdicts[i].kind, LP_VERDICT_FAIL);
+      ck_assert(lp_result_is_hygiene(r, i));
+      ck_assert_ptr_nonnull(strstr(r->verdicts[i].reason, "(asked again: "));
+    }
+    ck_assert_int_eq(r->verdicts[1].kind, LP_VERDICT_PASS);
+  }
+  ck_assert_int_gt(found, 0);
+  tear_down(&s);
+}
+END_TEST
+
+int main(int argc, char **argv) {
+  int exit_status;
+  if (lp_serve_worker(&exit_status, argc, argv)) return exit_status;
   const TTest *const tests[] = {the_reference_conforms_to_right_fixtures,
                                 an_unregistered_disagreement_is_the_harness_s_fault,
                                 a_registered_disagreement_is_no_fault,
@@ -388,6 +658,19 @@ int main(void) {
                                 a_fixture_may_contradict_the_reference_in_any_way,
                                 the_reference_answers_in_the_dtype_of_the_case,
                                 exit_codes_have_their_precedence,
-                                candidates_that_are_not_there};
+                                candidates_that_are_not_there,
+                                what_is_not_declared_is_not_asked,
+                                only_declared_gradients_are_judged,
+                                what_is_declared_must_be_answered,
+                                shards_share_out_the_cases,
+                                fail_fast_ends_with_the_first_finding,
+                                a_stopped_run_judges_nothing_more,
+                                the_reference_keeps_the_laws,
+                                laws_hold_for_answers_in_a_file,
+                                a_broken_law_is_a_fail_of_its_own,
+                                laws_without_answers_say_so,
+                                a_crash_is_a_fail_with_its_own_words,
+                                misconduct_is_a_verdict_beside_the_answer,
+                                an_encore_that_is_worse_is_told_beside_the_answer};
   return run_tests("certify", tests, sizeof tests / sizeof tests[0]);
 }

@@ -458,6 +458,31 @@ START_TEST(memory_that_is_out_late) {
 }
 END_TEST
 
+/* PyTorch may refuse to convert a finite parameter that the dtype cannot hold; infinity it takes. */
+START_TEST(parameters_beyond_the_dtype) {
+  static const double betas[] = {1.0, 7e4, INFINITY};
+  lp_param_spec params[] = {toy_loss.params[0], toy_loss.params[1]};
+  params[0].values = betas;
+  params[0].n_values = 3;
+  lp_loss loss = toy_loss;
+  loss.params = params;
+  for (int k = 0; k < 2; ++k) {
+    lp_generate_options options = usual;
+    options.dtype = k == 0 ? LP_FLOAT32 : LP_FLOAT16;
+    lp_suite suite = generate(&loss, &options);
+    int either = 0;
+    for (int i = 0; i < suite.count; ++i) {
+      const lp_case *const c = &suite.entries[i].c;
+      either += c->expect == LP_EXPECT_EITHER;
+      if (c->expect == LP_EXPECT_EITHER) ck_assert(c->params[0] == 7e4);
+      if (k == 1 && c->params[0] == 7e4) ck_assert_int_ne(c->expect, LP_EXPECT_ACCEPT);
+    }
+    ck_assert_int_eq(either > 0, k == 1);
+    lp_suite_clear(&suite);
+  }
+}
+END_TEST
+
 START_TEST(a_full_suite) {
   lp_suite suite;
   lp_error error;
@@ -490,6 +515,7 @@ int main(void) {
   tcase_add_test(tests, an_invalid_case_is_an_error);
   tcase_add_test(tests, memory_that_is_out);
   tcase_add_test(tests, memory_that_is_out_late);
+  tcase_add_test(tests, parameters_beyond_the_dtype);
   tcase_add_test(tests, a_full_suite);
   Suite *const suite = suite_create("generate");
   suite_add_tcase(suite, tests);

@@ -18,7 +18,8 @@ enum { LP_EXACT_PRECISION_MAX = 4608, LP_EXACT_PRECISION_MIN = 128 };
 typedef struct lp_exact_number {
   lp_class class;
   arb_struct value; /* meaningful when class is LP_FINITE */
-  mag_struct scale; /* |value| + the reach of its rounded intermediates; likewise */
+  mag_struct scale; /* |value| + the reach of its rounded intermediates; likewise; of an infinity
+                     * or NaN, boundless (budget.h) where rounding may make anything of it, else without meaning */
   int64_t terms;    /* of the longest sum on its way, counted flat; 1 when nothing is summed */
   bool entangled;   /* a term gives a part of it in which switches nest within rounding: effects are not all known */
 } lp_exact_number;

@@ -175,21 +175,37 @@ static void add_underflow(const lp_tape *t, lp_node *n) {
   mag_clear(most);
 }
 
-/* In float64's range a result is infinite, or a 0 that is not sharp. False: it stays a number. */
-static bool leaves_range(lp_tape *t, lp_node *n, bool *operands_sharp) {
-  if (!t->float64_range) return false;
-  if (overflows(n)) {
-    settle_special(t, n, arf_sgn(arb_midref(&n->value)) > 0 ? INFINITY : -INFINITY);
-    return true;
-  }
-  *operands_sharp = *operands_sharp && (arb_is_zero(&n->value) || !underflows(n));
-  if (!underflows(n)) return false;
+/* The result underflows, so that what it was is an error. */
+static void become_zero(lp_node *n) {
   mag_t size;
   mag_init(size);
   arb_get_mag(size, &n->value);
   mag_add(&n->inherited, &n->inherited, size);
   mag_clear(size);
   arb_zero(&n->value);
+}
+
+static void become_infinite(lp_tape *t, lp_node *n) {
+  mag_t size;
+  mag_init(size);
+  arb_get_mag(size, &n->value);
+  const bool boundless = lp_budget_is_boundless(&n->inherited, size);
+  mag_clear(size);
+  settle_special(t, n, arf_sgn(arb_midref(&n->value)) > 0 ? INFINITY : -INFINITY);
+  if (boundless) make_boundless(n);
+}
+
+/* In float64's range a result is infinite, or a 0 that is not sharp. False: it stays a number. */
+static bool leaves_range(lp_tape *t, lp_node *n, bool *sharp) {
+  if (!t->float64_range || arb_is_zero(&n->value)) return false;
+  if (overflows(n)) {
+    become_infinite(t, n);
+    return true;
+  }
+  if (underflows(n)) {
+    become_zero(n);
+    *sharp = false;
+  }
   return false;
 }
 

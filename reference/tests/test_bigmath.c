@@ -1,5 +1,7 @@
 #include "reference/bigmath.h"
 
+#include <float.h>
+
 #include <check.h>
 #include <stdlib.h>
 
@@ -46,9 +48,38 @@ START_TEST(exponentials) {
 }
 END_TEST
 
+/* Neighbouring doubles have exponentials that no factor within the range of double brings out of order. */
+START_TEST(huge_exponentials_keep_their_order) {
+  const double sizes[] = {1e25, 3e25, 1e30, 1e31, 1e38, 1e100, 1e300, 1e306};
+  const lp_big factor = lp_big_of(DBL_MAX);
+  for (int i = 0; i < 8; i++) {
+    const lp_big low = lp_big_exp(lp_whole(sizes[i])), high = lp_big_exp(lp_whole(nextafter(sizes[i], INFINITY)));
+    const lp_big less = lp_big_exp(lp_whole(-nextafter(sizes[i], INFINITY))), least = lp_big_exp(lp_whole(-sizes[i]));
+    ck_assert(lp_big_less(lp_big_multiply(low, factor), high));
+    ck_assert(lp_big_less(lp_big_multiply(less, factor), least));
+    ck_assert(i == 0 || lp_big_less(lp_big_exp(lp_whole(sizes[i - 1])), low));
+    check_near(lp_big_get(lp_big_multiply(low, lp_big_exp(lp_whole(-sizes[i])))), 1.0, 1e-15);
+  }
+  ck_assert(lp_big_less(lp_big_exp(lp_whole(0x1.62e42fefa39efp+49)), lp_big_exp(lp_whole(0x1.62e42fefa39fp+49))));
+}
+END_TEST
+
+/* exp(16) and exp(2^-7) between neighbours. */
+START_TEST(far_exponentials_are_right) {
+  const lp_big ratio = lp_big_divide(lp_big_exp(lp_whole(1e17 + 16)), lp_big_exp(lp_whole(1e17)));
+  check_near(lp_big_get(ratio), 8886110.520507872, 1e-7);
+  const lp_big small =
+      lp_big_divide(lp_big_exp(lp_pair_sum(lp_whole(0x1p60), lp_whole(0x1p-7))), lp_big_exp(lp_whole(0x1p60)));
+  check_near(lp_big_get(small), 1.0078430972064480, 1e-12);
+  check_same(lp_big_log(lp_big_exp(lp_whole(1e17))).high, 1e17);
+  check_near(lp_big_log(lp_big_sqrt(lp_big_exp(lp_whole(1e17)))).high, 5e16, 8.0);
+}
+END_TEST
+
 START_TEST(exponents_end) {
-  ck_assert(lp_big_exp(lp_whole(1e300)).exponent == 0x1p50);
-  ck_assert(lp_big_exp(lp_whole(-INFINITY)).exponent == -0x1p50);
+  ck_assert(lp_big_exp(lp_whole(DBL_MAX)).far == 0x1p1022);
+  ck_assert(lp_big_exp(lp_whole(-INFINITY)).far == -0x1p1022);
+  ck_assert(lp_big_multiply(lp_big_exp(lp_whole(DBL_MAX)), lp_big_exp(lp_whole(DBL_MAX))).far == 0x1p1022);
   check_near(lp_big_get(lp_big_exp(lp_whole(1e6))), INFINITY, 0);
   check_same(lp_big_get(lp_big_exp(lp_whole(-1e6))), 0.0);
   check_pair(lp_big_log(lp_big_exp(lp_whole(1e6))), 1e6, 0);
@@ -68,7 +99,8 @@ START_TEST(logarithms) {
 END_TEST
 
 int main(void) {
-  const TTest *const tests[] = {quotients_and_roots_of_pairs, roots_of_big_numbers, exponentials, exponents_end,
-                                logarithms};
+  const TTest *const tests[] = {
+      quotients_and_roots_of_pairs, roots_of_big_numbers, exponentials, huge_exponentials_keep_their_order,
+      far_exponentials_are_right,   exponents_end,        logarithms};
   return run_tests("bigmath", tests, COUNT(tests));
 }

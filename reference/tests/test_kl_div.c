@@ -163,6 +163,29 @@ static lp_trial *matrix(bool log_target, const char *reduction, const char *inpu
   return trial;
 }
 
+/* exp(t) is beyond any power of 2 that a double holds, and yet its multiples of both signs have a sum of one sign. */
+START_TEST(exponentials_of_huge_logarithms_keep_their_order) {
+  const double cases[][5] = {/* t, then x, then the sign of the sum */
+                             {1e25, 3e38, -1e300, 4e38, -1},
+                             {1e25, 3e38, 1e300, 2e38, 1},
+                             {1e17, 1e17 + 16, 1e17 - 1e8, 1e17 + 32, -1},
+                             {1e17, 1e17 + 16, 1e17 - 1.6e8, 1e17 + 32, 1},
+                             {3e38, 3e38, -4e153, 1e153, 1},
+                             {3e38, 3e38, 4e153, -1e153, -1},
+                             {-1e300, 1e300, -1e307, 1.1e300, -1}};
+  for (int i = 0; i < 7; i++) {
+    lp_trial *t = trial_new("kl_div");
+    trial_param(t, "log_target", 1);
+    trial_reduction(t, "sum");
+    trial_real(t, "target", "2", cases[i]);
+    trial_real(t, "input", "2", cases[i] + 2);
+    ck_assert_int_eq(trial_run(t), LP_OK);
+    check_same(trial_loss(t, 0), cases[i][4] * INFINITY);
+    trial_free(t);
+  }
+}
+END_TEST
+
 START_TEST(reductions_and_gradients) {
   const char *const words[] = {"none", "mean", "sum", "batchmean"}, *const shapes[] = {"2 3", "3", "2 1", "1 3", ""};
   const double g[] = {1.0, -2.0, 0.0, 3.0, 0.5, 1.0};
@@ -288,6 +311,7 @@ int main(void) {
                                 zero_and_negative_targets_follow_pytorch,
                                 non_finite_inputs_follow_pytorch,
                                 upstream_gradients_meet_every_part_of_a_slope,
+                                exponentials_of_huge_logarithms_keep_their_order,
                                 reductions_and_gradients,
                                 batchmean_divides_by_the_inputs_first_axis,
                                 empty_tensors,

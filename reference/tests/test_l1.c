@@ -1,3 +1,6 @@
+#include <float.h>
+#include <math.h>
+
 #include "reference/draw.h"
 #include "reference/tests/testing.h"
 
@@ -137,6 +140,77 @@ START_TEST(weights_that_cancel) {
 }
 END_TEST
 
+/* One weight, or one bit of a weight, is left of their sum, and of the sum of the values. */
+START_TEST(weights_that_nearly_cancel) {
+  const double sizes[] = {1e200, 1e60, 0x1p70};
+  for (int k = 0; k < 3; k++) {
+    lp_trial *t =
+        trial("mean", "3", (double[]){1.0, 3.0, -1.0}, (double[]){0.0, 0.0, 0.0}, (double[]){sizes[k], 0.5, -sizes[k]});
+    run(t);
+    check_same(trial_loss(t, 0), 3.0);
+    check_same(trial_grad(t, "input", 1), 1.0);
+    check_same(trial_grad(t, "weight", 0), -4.0);
+    check_same(trial_grad(t, "weight", 1), 0.0);
+    ck_assert(!trial_regime(t, "weights-cancel"));
+    trial_free(t);
+  }
+}
+END_TEST
+
+/* The gradient of the second weight is 2^-52 / W^2 or so, of sums about 1. */
+START_TEST(gradients_of_weights_that_nearly_cancel) {
+  lp_trial *t = trial("mean", "2", (double[]){1.0, 1.0 + 0x1p-52}, (double[]){0.0, 0.0}, (double[]){1.0, 1e200});
+  trial_upstream(t, "", (double[]){1e300});
+  run(t);
+  check_near(trial_grad(t, "weight", 1), 0x1p-52 * 1e300 / 1e200 / 1e200, 1e-130);
+  trial_real(t, "target", "2 2", (double[]){0.0, 0.0, 0.0, 0.0});
+  run(t);
+  check_near(trial_grad(t, "weight", 1), 2.0 * 0x1p-52 * 1e300 / 1e200 / 1e200, 1e-130);
+  trial_free(t);
+}
+END_TEST
+
+/* Infinite weights, finite numbers beyond plain arithmetic. */
+START_TEST(infinite_weights_beside_huge_numbers) {
+  lp_trial *t = trial("mean", "2", (double[]){1e300, 1.0}, (double[]){0.0, 0.0}, (double[]){1.0, INFINITY});
+  run(t);
+  check_same(trial_loss(t, 0), NAN);
+  check_same(trial_grad(t, "input", 0), 0.0);
+  ck_assert(!trial_regime(t, "weights-cancel"));
+  trial_real(t, "weight", "2", (double[]){-INFINITY, INFINITY});
+  run(t);
+  check_same(trial_loss(t, 0), NAN);
+  trial_real(t, "weight", "2", (double[]){-INFINITY, 1.0});
+  trial_real(t, "input", "2", (double[]){1.0, 1.0});
+  run(t);
+  check_same(trial_loss(t, 0), NAN);
+  trial_real(t, "input", "2", (double[]){INFINITY, 1e300});
+  trial_real(t, "weight", "2", (double[]){1.0, 1.0});
+  run(t);
+  check_same(trial_loss(t, 0), INFINITY);
+  trial_free(t);
+}
+END_TEST
+
+/* Their sum overflows, the differences from the mean cancel. */
+START_TEST(weights_beyond_double_together) {
+  lp_trial *t = trial("mean", "2", (double[]){3.0, 3.0}, (double[]){0.0, 0.0}, (double[]){DBL_MAX, DBL_MAX});
+  run(t);
+  check_same(trial_loss(t, 0), 3.0);
+  check_near(trial_grad(t, "weight", 0), 0.0, 0.0);
+  trial_free(t);
+}
+END_TEST
+
+/* Plain arithmetic would leave two digits of the difference from the mean. */
+START_TEST(values_next_to_the_mean) {
+  lp_trial *t = trial("mean", "2", (double[]){1.0, 1.0 + 0x1p-50}, (double[]){0.0, 0.0}, (double[]){1.0, 1.0});
+  run(t);
+  check_near(trial_grad(t, "weight", 1), 0x1p-52, 0.0);
+  trial_free(t);
+}
+END_TEST
+
 START_TEST(empty_and_0_d) {
   lp_trial *t = trial("mean", "0", NULL, NULL, NULL);
   run(t);
@@ -221,6 +295,16 @@ static void check_integers(lp_dtype a, lp_dtype b, double x, double target, cons
   trial_free(t);
 }
 
+/* PyTorch's sum of these weights wraps in int64, to a negative number. */
+START_TEST(integer_weights_have_their_real_sum) {
+  lp_trial *t = trial("mean", "3", (double[]){1.0, 2.0, 4.0}, (double[]){0.0, 0.0, 0.0}, NULL);
+  trial_tensor(t, "weight", LP_INT64, "3", (double[]){0x1p62, 0x1p62, 0x1p62});
+  run(t);
+  check_near(trial_loss(t, 0), 7.0 / 3.0, 1e-15);
+  trial_free(t);
+}
+END_TEST
+
 START_TEST(integers_wrap_around) {
   check_integers(LP_UINT8, LP_UINT8, 1.0, 2.0, "none", 255.0);
   check_integers(LP_INT8, LP_INT8, -128.0, 0.0, "none", -128.0);
@@ -265,6 +349,11 @@ START_TEST(integers_with_weights) {
   run(t);
   check_near(trial_loss(t, 0), 41.666666666666664, 1e-14);
   check_near(trial_grad(t, "weight", 2), 47.407407407407405, 1e-14);
+  trial_tensor(t, "input", LP_INT64, "2", (double[]){0x1p50, 0x1p50 + 1.0});
+  trial_tensor(t, "target", LP_INT64, "2", (double[]){0.0, 0.0});
+  trial_real(t, "weight", "2", (double[]){1.0, 1.0});
+  run(t);
+  check_same(trial_grad(t, "weight", 1), 0.25);
   trial_free(t);
 }
 END_TEST
@@ -367,10 +456,16 @@ int main(void) {
                                 elementwise_mean_without_weights_only,
                                 a_larger_target_does_not_repeat_the_weights,
                                 weights_that_cancel,
+                                weights_that_nearly_cancel,
+                                gradients_of_weights_that_nearly_cancel,
+                                infinite_weights_beside_huge_numbers,
+                                weights_beyond_double_together,
+                                values_next_to_the_mean,
                                 empty_and_0_d,
                                 rounding_errors_are_carried,
                                 finite_where_pytorch_overflows_or_underflows,
                                 gradients_are_differences,
+                                integer_weights_have_their_real_sum,
                                 integers_wrap_around,
                                 a_sum_of_integers_wraps_in_int64,
                                 integers_with_weights,

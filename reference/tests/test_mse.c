@@ -1,3 +1,4 @@
+#include <float.h>
 #include <math.h>
 
 #include "reference/draw.h"
@@ -126,6 +127,94 @@ START_TEST(weights_that_cancel) {
   check_same(trial_loss(t, 0), -INFINITY);
   check_same(trial_grad(t, "input", 0), NAN);
   check_same(trial_grad(t, "weight", 1), INFINITY);
+  trial_free(t);
+}
+END_TEST
+
+/* One weight, or one bit of a weight, is left of their sum, and of the sum of the values. */
+START_TEST(weights_that_nearly_cancel) {
+  const double sizes[] = {1e200, 1e60, 0x1p70};
+  for (int k = 0; k < 3; k++) {
+    lp_trial *t =
+        trial("mean", "3", (double[]){1.0, 3.0, -1.0}, (double[]){0.0, 0.0, 0.0}, (double[]){sizes[k], 0.5, -sizes[k]});
+    run(t);
+    check_same(trial_loss(t, 0), 9.0);
+    check_same(trial_grad(t, "input", 1), 6.0);
+    check_same(trial_grad(t, "weight", 0), -16.0);
+    check_same(trial_grad(t, "weight", 1), 0.0);
+    ck_assert(!trial_regime(t, "weights-cancel"));
+    trial_free(t);
+  }
+}
+END_TEST
+
+/* The gradient of the second weight is 2^-52 / W^2 or so, of sums about 1. */
+START_TEST(gradients_of_weights_that_nearly_cancel) {
+  lp_trial *t = trial("mean", "2", (double[]){1.0, 1.0 + 0x1p-52}, (double[]){0.0, 0.0}, (double[]){1.0, 1e200});
+  trial_upstream(t, "", (double[]){1e300});
+  run(t);
+  check_near(trial_grad(t, "weight", 1), 2.0 * 0x1p-52 * 1e300 / 1e200 / 1e200, 1e-130);
+  trial_real(t, "target", "2 2", (double[]){0.0, 0.0, 0.0, 0.0});
+  run(t);
+  check_near(trial_grad(t, "weight", 1), 2.0 * 2.0 * 0x1p-52 * 1e300 / 1e200 / 1e200, 1e-130);
+  trial_free(t);
+}
+END_TEST
+
+/* What underflows above weights that sum to 0 is 0/0 as for PyTorch; but PyTorch forms no slope that could underflow.
+ */
+START_TEST(over_weights_that_cancel) {
+  lp_trial *t = trial("mean", "2", (double[]){0.0, 0.0}, (double[]){0.0, 0x1p-1074}, (double[]){2.0, -2.0});
+  run(t);
+  check_same(trial_loss(t, 0), NAN);
+  t->c.inputs[1].f64[1] = 1e-160;
+  run(t);
+  check_same(trial_loss(t, 0), -INFINITY);
+  trial_free(t);
+  t = trial("mean", "2", (double[]){1.0, -0x1p-1074}, (double[]){0.0, 0.0}, (double[]){1e-310, -1e-310});
+  run(t);
+  check_same(trial_grad(t, "input", 1), INFINITY);
+  trial_free(t);
+}
+END_TEST
+
+/* Infinite weights, finite numbers beyond plain arithmetic. */
+START_TEST(infinite_weights_beside_huge_numbers) {
+  lp_trial *t = trial("mean", "2", (double[]){1e300, 1.0}, (double[]){0.0, 0.0}, (double[]){1.0, INFINITY});
+  run(t);
+  check_same(trial_loss(t, 0), NAN);
+  check_same(trial_grad(t, "input", 0), 0.0);
+  ck_assert(!trial_regime(t, "weights-cancel"));
+  trial_real(t, "weight", "2", (double[]){-INFINITY, INFINITY});
+  run(t);
+  check_same(trial_loss(t, 0), NAN);
+  trial_real(t, "weight", "2", (double[]){-INFINITY, 1.0});
+  trial_real(t, "input", "2", (double[]){1.0, 1.0});
+  run(t);
+  check_same(trial_loss(t, 0), NAN);
+  trial_real(t, "input", "2", (double[]){INFINITY, 1e300});
+  trial_real(t, "weight", "2", (double[]){1.0, 1.0});
+  run(t);
+  check_same(trial_loss(t, 0), INFINITY);
+  trial_free(t);
+}
+END_TEST
+
+/* Their sum overflows, the differences from the mean cancel. */
+START_TEST(weights_beyond_double_together) {
+  lp_trial *t = trial("mean", "2", (double[]){3.0, 3.0}, (double[]){0.0, 0.0}, (double[]){DBL_MAX, DBL_MAX});
+  run(t);
+  check_same(trial_loss(t, 0), 9.0);
+  check_near(trial_grad(t, "weight", 0), 0.0, 0.0);
+  trial_free(t);
+}
+END_TEST
+
+/* Plain arithmetic would leave two digits of the difference from the mean. */
+START_TEST(values_next_to_the_mean) {
+  lp_trial *t = trial("mean", "2", (double[]){1.0, 1.0 + 0x1p-50}, (double[]){0.0, 0.0}, (double[]){1.0, 1.0});
+  run(t);
+  check_near(trial_grad(t, "weight", 1), 2.0 * 0x1p-52, 0x1p-100);
   trial_free(t);
 }
 END_TEST
@@ -350,6 +439,12 @@ int main(void) {
                                 weighted_reductions,
                                 elementwise_mean_without_weights_only,
                                 weights_that_cancel,
+                                weights_that_nearly_cancel,
+                                gradients_of_weights_that_nearly_cancel,
+                                over_weights_that_cancel,
+                                infinite_weights_beside_huge_numbers,
+                                weights_beyond_double_together,
+                                values_next_to_the_mean,
                                 empty_and_0_d,
                                 extra_axes_broadcast,
                                 rounding_errors_are_carried,

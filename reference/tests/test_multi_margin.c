@@ -280,7 +280,31 @@ START_TEST(mean_of_huge_rows) {
 }
 END_TEST
 
-/* A finite row that overflows in PyTorch, -1e600, beside an infinite one: inf - inf; the other signs: inf. */
+/* A NaN score makes a row special, but the squares of its other classes do not overflow before they cancel. */
+START_TEST(huge_classes_beside_nan) {
+  const double x[] = {0, 0, NAN, NAN, 0, 0};
+  lp_trial *t = batch("2 3", x, "2", (int64_t[]){0, 1}, "3", (double[]){0.9, -1.3, 1}, 2, 1e300);
+  trial_reduction(t, "sum");
+  ck_assert_int_eq(trial_run(t), LP_OK);
+  check_same(trial_loss(t, 0), -INFINITY);
+  trial_real(t, "weight", "3", (double[]){1.3, -0.9, 1});
+  ck_assert_int_eq(trial_run(t), LP_OK);
+  check_same(trial_loss(t, 0), INFINITY);
+  trial_free(t);
+}
+END_TEST
+
+/* Rows beyond double count as PyTorch's infinities beside an infinite one, each for itself. */
+START_TEST(huge_rows_around_an_infinite_one) {
+  const double x[] = {0, 0, INFINITY, 0, 0, 0};
+  lp_trial *t = batch("3 2", x, "3", (int64_t[]){0, 1, 1}, "2", (double[]){0.25, -1}, 2, 1e300);
+  trial_reduction(t, "sum");
+  ck_assert_int_eq(trial_run(t), LP_OK);
+  check_same(trial_loss(t, 0), NAN);
+  trial_free(t);
+}
+END_TEST
+
 START_TEST(huge_rows_beside_infinite_ones) {
   const double signs[] = {-1, 1};
   for (int k = 0; k < 2; k++) {
@@ -367,6 +391,8 @@ int main(void) {
                                 special_upstream,
                                 extreme_rows,
                                 mean_of_huge_rows,
+                                huge_rows_around_an_infinite_one,
+                                huge_classes_beside_nan,
                                 huge_rows_beside_infinite_ones,
                                 refusals,
                                 drawn_values};

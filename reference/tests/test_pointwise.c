@@ -47,6 +47,11 @@ static void big(lp_big_term *term, const lp_run *run, int i) {
   term->idle[B] = run->params[TABLE] == WILD;
 }
 
+static void add_exactly(lp_long_sum *sum, const lp_run *run, int i) {
+  lp_long_sum_add(sum, run->x[W][i], run->x[A][i], run->x[B][i]);
+  lp_long_sum_add(sum, shift_at(run, i), 1.0, 1.0);
+}
+
 /* As if a = 7 needed big arithmetic. */
 static bool wild(const lp_run *run) {
   bool any = false;
@@ -63,11 +68,11 @@ static uint64_t regimes_of_run(const lp_run *run) {
 }
 
 static const lp_pointwise tables[N_TABLES] = {
-    [PLAIN] = {terms, regimes_of_run, UINT64_C(1) << EMPTY, NULL, NULL, 0, false},
-    [BIG] = {terms, regimes_of_run, UINT64_C(1) << EMPTY, big, NULL, 0, false},
-    [GATED] = {terms, regimes_of_run, UINT64_C(1) << EMPTY, big, NULL, 0, true},
-    [WEIGHTED] = {terms, regimes_of_run, UINT64_C(1) << EMPTY, big, NULL, W, false},
-    [WILD] = {terms, regimes_of_run, UINT64_C(1) << EMPTY, big, wild, 0, false},
+    [PLAIN] = {terms, regimes_of_run, UINT64_C(1) << EMPTY, .big = NULL},
+    [BIG] = {terms, regimes_of_run, UINT64_C(1) << EMPTY, .big = big},
+    [GATED] = {terms, regimes_of_run, UINT64_C(1) << EMPTY, .big = big, .gated = true},
+    [WEIGHTED] = {terms, regimes_of_run, UINT64_C(1) << EMPTY, .big = big, .add = add_exactly, .weight = W},
+    [WILD] = {terms, regimes_of_run, UINT64_C(1) << EMPTY, .big = big, .wild = wild},
 };
 
 static const lp_pointwise *table_of(const lp_plan *p) { return &tables[(int)p->c->params[TABLE]]; }

@@ -163,6 +163,21 @@ START_TEST(rates_that_are_not_positive_follow_pytorch) {
 }
 END_TEST
 
+/* At x + eps = 0 PyTorch divides the product of t and the upstream gradient by 0. */
+START_TEST(a_pole_whose_numerator_underflows) {
+  lp_trial *t = trial_new("poisson_nll");
+  trial_param(t, "log_input", 0);
+  trial_reduction(t, "none");
+  trial_real(t, "input", "2", (double[]){-1e-8, -1e-8});
+  trial_real(t, "target", "2", (double[]){0x1p-1074, 0x1p-1074});
+  trial_upstream(t, "2", (double[]){0.25, 1.0});
+  ck_assert_int_eq(trial_run(t), LP_OK);
+  check_same(trial_grad(t, "input", 0), NAN);
+  check_same(trial_grad(t, "input", 1), -INFINITY);
+  trial_free(t);
+}
+END_TEST
+
 START_TEST(non_finite_inputs_follow_pytorch) {
   const options log = {true, false, 1e-8}, log_full = {true, true, 1e-8}, rate = {false, false, 1e-8};
   check_special(log, INFINITY, 0.0, (expected){NAN, INFINITY, -INFINITY}, "non-finite");
@@ -312,6 +327,7 @@ int main(void) {
                                 rates,
                                 stirlings_term,
                                 rates_that_are_not_positive_follow_pytorch,
+                                a_pole_whose_numerator_underflows,
                                 non_finite_inputs_follow_pytorch,
                                 upstream_gradients_meet_every_part_of_a_slope,
                                 reductions_and_gradients,

@@ -506,6 +506,20 @@ START_TEST(a_slope_beside_one_that_overflows) {
 }
 END_TEST
 
+/* Slopes of 3^1000000 beside 2^1000000: both are infinite. */
+START_TEST(slopes_that_overflow_unequally) {
+  lp_trial *t = triple("3", (double[]){0, 0, 0}, (double[]){1, 1, 1}, (double[]){1, 1, 0}, "none");
+  trial_param(t, "p", 1e-6);
+  trial_param(t, "eps", 0);
+  run_it(t);
+  check_same(trial_grad(t, "positive", 0), INFINITY);
+  check_same(trial_grad(t, "negative", 0), -INFINITY);
+  check_same(trial_grad(t, "anchor", 0), -INFINITY);
+  check_near(trial_grad(t, "negative", 2), 0, 0);
+  trial_free(t);
+}
+END_TEST
+
 /* Rows that share a positive add slopes of 2^1000000 and more to it, with either sign; the larger one counts:
  * sqrt(2)/1 against sqrt(15)/3, then 1. */
 START_TEST(rows_that_overflow_apart) {
@@ -772,15 +786,39 @@ START_TEST(widths_that_meet_under_swap_only) {
 }
 END_TEST
 
+/* The two far distances are equal, and have different slopes: a wrong choice between them shows. */
+START_TEST(drawn_ties_under_swap) {
+  int ties = 0;
+  for (int seed = 0; seed < 60; seed++) {
+    lp_rng rng = lp_rng_for_case((uint64_t)seed, "swap");
+    lp_trial *t = triple("1 3", NULL, NULL, NULL, "none");
+    trial_param(t, "swap", 1);
+    trial_param(t, "eps", 0.5);
+    t->c.loss->draw(&t->c, &rng, t->c.loss->n_value_classes - 1);
+    run_it(t);
+    const double *const a = t->c.inputs[0].f64, *const p = t->c.inputs[1].f64;
+    ties += trial_regime(t, "swap-tie") && (a[0] != p[0] || a[1] != p[1] || a[2] != p[2]);
+    trial_free(t);
+  }
+  ck_assert_int_ge(ties, 30);
+}
+END_TEST
+
 START_TEST(drawn_values) {
   for (int value = 0; value < lp_registry_find("triplet_margin")->n_value_classes; value++) {
     for (int seed = 0; seed < 60; seed++) {
       lp_rng rng = lp_rng_for_case((uint64_t)seed, "draw");
       lp_trial *t = triple("3 2", NULL, NULL, NULL, "none");
+      if (seed % 11 == 1) {
+        trial_real(t, "anchor", "3 1", NULL);
+        trial_real(t, "positive", "3 1", NULL);
+        trial_real(t, "negative", "3 1", NULL);
+      }
       if (seed % 3 == 1) trial_real(t, "negative", "1 2", NULL);
       if (seed % 5 == 1) trial_real(t, "positive", "1 2", NULL);
       if (seed % 7 == 1) trial_real(t, "anchor", "1 2", NULL);
       if (seed % 3 == 2) trial_tensor(t, "positive", LP_INT64, "3 2", NULL);
+      trial_param(t, "swap", seed % 2);
       t->c.loss->draw(&t->c, &rng, value);
       run_it(t);
       trial_free(t);
@@ -813,6 +851,7 @@ int main(void) {
                                 differences_that_overflow,
                                 tiny_powers,
                                 a_slope_beside_one_that_overflows,
+                                slopes_that_overflow_unequally,
                                 rows_that_overflow_apart,
                                 legs_that_overflow_apart,
                                 gradients_that_overflow,
@@ -824,6 +863,7 @@ int main(void) {
                                 huge_rows_in_a_mean,
                                 refusals,
                                 widths_that_meet_under_swap_only,
+                                drawn_ties_under_swap,
                                 drawn_values};
   return run_tests("triplet_margin", tests, COUNT(tests));
 }

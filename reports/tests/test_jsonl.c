@@ -39,8 +39,10 @@ START_TEST(results_that_pass) {
       "{\"record\":\"result\",\"case\":\"t/l "
       "1\",\"loss\":\"l1\",\"output\":\"acceptance\",\"verdict\":\"pass\",\"regimes\":[\"reject/"
       "shape\"],\"alone\":\"nobody\",\"erratum\":\"\",\"reason\":\"\"}\n"
-      "{\"record\":\"summary\",\"losses\":2,\"cases\":2,\"pass\":5,\"fail\":0,\"inconclusive\":0,\"unsupported\":0,"
-      "\"waived\":0,\"harness_faults\":0,\"exit_code\":0}\n");
+      "{\"record\":\"summary\",\"losses\":2,\"cases\":2,\"judged\":2,\"ran\":2,\"pass\":5,\"fail\":0,\"inconclusive\":"
+      "0,\"unsupported\":0,"
+      "\"waived\":0,\"laws_hold\":0,\"laws_broken\":0,\"laws_unanswered\":0,\"conduct\":{},\"not_run\":[],\"harness_"
+      "faults\":0,\"exit_code\":0}\n");
 }
 END_TEST
 
@@ -69,8 +71,10 @@ START_TEST(results_that_fail) {
       "1\",\"loss\":\"l1\",\"output\":\"acceptance\",\"verdict\":\"fail\",\"regimes\":[\"reject/"
       "shape\"],\"alone\":\"candidate\",\"erratum\":\"\",\"signature\":\"l1/acceptance/accepts\",\"reason\":\"accepts "
       "what must be rejected\"}\n"
-      "{\"record\":\"summary\",\"losses\":2,\"cases\":2,\"pass\":1,\"fail\":4,\"inconclusive\":0,\"unsupported\":0,"
-      "\"waived\":0,\"harness_faults\":0,\"exit_code\":1}\n");
+      "{\"record\":\"summary\",\"losses\":2,\"cases\":2,\"judged\":2,\"ran\":2,\"pass\":1,\"fail\":4,\"inconclusive\":"
+      "0,\"unsupported\":0,"
+      "\"waived\":0,\"laws_hold\":0,\"laws_broken\":0,\"laws_unanswered\":0,\"conduct\":{},\"not_run\":[],\"harness_"
+      "faults\":0,\"exit_code\":1}\n");
 }
 END_TEST
 

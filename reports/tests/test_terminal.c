@@ -67,9 +67,11 @@ START_TEST(what_was_not_answered_is_said_beside_the_verdict) {
       "budget     8 u D scale + 8 eta around the exact value\n"
       "\n"
       "loss                cases rejected  value ulp   ratio  grad. ulp   ratio  grade    regimes errata  verdict\n"
-      "l1                      1        1          -       -          -       -      -     1/10        0  not run\n"
+      "l1                      1        0          -       -          -       -      -     0/10        0  not run\n"
       "mse                     1        0          0       0          0       0      A     1/9         0  pass\n"
       "\n"
+      "ran        1 of 2 cases, 50.0%\n"
+      "                1 cases    no answer to this case\n"
       "4 passed, 0 failed, 0 inconclusive, 1 unsupported, 0 waived by errata; worst 0 of the budget at t/mse; "
       "2 losses, 2 cases\n"
       "CONFORMS: outcomes:a.jsonl; 1 of 2 cases unanswered or unsupported\n");

@@ -413,6 +413,53 @@ START_TEST(shared_elements_beside_infinities) {
 }
 END_TEST
 
+/* x exp(y), cut off at 0 from below where `cut` */
+static bool cut;
+
+static lp_x scaled(lp_tape *t, const lp_plan *plan, int64_t index) {
+  const lp_x product = lp_x_multiply(t, read(t, plan, X, index), lp_x_exp(t, read(t, plan, Y, index)));
+  return cut ? lp_x_clamp(t, product) : product;
+}
+
+/* Infinity times exp(-800) is an infinity or NaN. */
+START_TEST(what_is_not_finite_adds_up) {
+  static const struct {
+    double a, b;
+    lp_class sum;
+  } of[] = {{1, 2, LP_NOT_FINITE},
+            {INFINITY, 1, LP_NOT_FINITE},
+            {2, -INFINITY, LP_NOT_FINITE},
+            {1, NAN, LP_NAN},
+            {NAN, 1, LP_NAN}};
+  cut = false;
+  for (size_t i = 0; i < sizeof of / sizeof of[0]; i++) {
+    double x[] = {of[i].a, INFINITY, of[i].b}, y[] = {0, -800, 0};
+    trial t = trial_of(scaled, "3", x, y);
+    set_reduction(&t, "sum");
+    ask(&t);
+    check_class(&t, LP_OUTPUT_LOSS, 0, of[i].sum);
+    ck_assert(!mag_is_inf(&number(&t, LP_OUTPUT_LOSS, 0)->scale));
+    ck_assert(mag_cmp_2exp_si(&number(&t, LP_OUTPUT_LOSS, 0)->scale, 4096) < 0);
+    lp_exact_clear(&t.exact);
+  }
+}
+END_TEST
+
+/* Whether such a number is above 0 decides the whole term: its value and slopes may be anything. */
+START_TEST(terms_whose_side_is_unknown) {
+  cut = true;
+  for (int k = 0; k < 2; k++) {
+    double x[] = {INFINITY}, y[] = {k == 0 ? -800 : -700};
+    trial t = trial_of(scaled, "1", x, y);
+    ask(&t);
+    for (int input = LP_OUTPUT_LOSS; input <= Y; input++) {
+      ck_assert_int_eq(mag_cmp_2exp_si(&number(&t, input, 0)->scale, 4096) > 0, k == 0);
+    }
+    lp_exact_clear(&t.exact);
+  }
+}
+END_TEST
+
 /* --- positions --- */
 
 /* Index by index, as numpy explains it. */
@@ -1253,6 +1300,8 @@ int main(void) {
                                 classes_add_up,
                                 classes_beyond_float64,
                                 shared_elements_beside_infinities,
+                                what_is_not_finite_adds_up,
+                                terms_whose_side_is_unknown,
                                 positions,
                                 narrowness,
                                 precision_doubles_until_narrow,

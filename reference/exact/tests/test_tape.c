@@ -634,6 +634,8 @@ START_TEST(classes_beyond_float64) {
 }
 END_TEST
 
+static bool is_sharp(const lp_tape *t, lp_x a) { return lp_tape_at(t, a)->sharp; }
+
 /* Terms with an infinity in them: what float64 cannot hold is infinite or 0, when all of the ball is beyond its range.
  */
 START_TEST(classes_within_float64) {
@@ -645,6 +647,9 @@ START_TEST(classes_within_float64) {
   ck_assert_int_eq(lp_x_class(&t, lp_x_exp(&t, lp_x_constant(&t, 709.0))), LP_FINITE);
   ck_assert(arb_is_zero(lp_x_ball(&t, lp_x_exp(&t, lp_x_constant(&t, -1000.0)))));
   ck_assert(!arb_is_zero(lp_x_ball(&t, lp_x_exp(&t, lp_x_constant(&t, -740.0)))));
+  const lp_x lost = lp_x_exp(&t, lp_x_constant(&t, -1000.0)), infinity = lp_x_constant(&t, INFINITY);
+  ck_assert(!is_sharp(&t, lost));
+  ck_assert_int_eq(lp_x_class(&t, lp_x_multiply(&t, infinity, lost)), LP_NOT_FINITE);
   const lp_x root = lp_x_sqrt(&t, lp_x_constant(&t, 2.0)), back = lp_x_square(&t, root);
   const lp_x open = lp_x_subtract(&t, back, lp_x_constant(&t, 2.0)); /* a ball around 0 */
   ck_assert(!arb_is_zero(lp_x_ball(&t, open)));
@@ -851,8 +856,6 @@ START_TEST(representable_is_rounding_to_itself) {
   }
 }
 END_TEST
-
-static bool is_sharp(const lp_tape *t, lp_x a) { return lp_tape_at(t, a)->sharp; }
 
 START_TEST(sharp_until_something_rounds) {
   lp_tape t = tape_of(LP_FLOAT64, 128);
@@ -1134,6 +1137,12 @@ START_TEST(poles_that_more_precision_takes_away) {
   arb_add_error_2exp_si(ball, -1);
   mag_set_d(reach, 0x1.8p19); /* r = 3/8 of 1, 3/4 of 1/2 */
   lp_x_log(&t, lp_x_number(&t, ball, LP_FINITE, reach, 1));
+  ck_assert(t.undecided);
+  lp_tape_restart(&t); /* may be 0: 8 u reach is 3/8, the ball reaches down to 1/4 */
+  mag_set_d(reach, 0x1.8p19);
+  arb_set_d(ball, 0.75);
+  arb_add_error_2exp_si(ball, -1);
+  lp_x_multiply(&t, lp_x_constant(&t, INFINITY), lp_x_number(&t, ball, LP_FINITE, reach, 1));
   ck_assert(t.undecided);
   arb_clear(ball);
   mag_clear(reach);
