@@ -26,7 +26,8 @@ static const lp_loss *the_loss(void) {
 static void show(const lp_case *c, const lp_probe_result *result) {
   lp_error error = {.message = ""};
   for (int i = 0; i < result->n_findings; i++) {
-    fprintf(stderr, "finding %s\n  %s\n", result->findings[i].signature, result->findings[i].text);
+    fprintf(stderr, "finding%s %s\n  %s\n", result->planted ? " (planted)" : "", result->findings[i].signature,
+            result->findings[i].text);
   }
   if (lp_json_write_case(stderr, c, NULL, LP_JSON_READABLE, &error) != LP_OK) fprintf(stderr, "%s", error.message);
   fprintf(stderr, "\n");

@@ -141,7 +141,7 @@ bool lp_mutate_add_setting(lp_case *c, lp_arena *arena, lp_rng *rng) {
   if (!to || !from) return false;
   const int64_t at = lp_rng_below(rng, to->numel), other = lp_rng_below(rng, from->numel);
   const double base =
-      lp_rng_chance(rng, 0.1) ? 0.0 : lp_tensor_get(from, at < from->numel && lp_rng_chance(rng, 0.7) ? at : other);
+      lp_rng_chance(rng, 0.25) ? 0.0 : lp_tensor_get(from, at < from->numel && lp_rng_chance(rng, 0.7) ? at : other);
   const double setting = lp_rng_chance(rng, 0.7) ? lp_any_setting(c, rng) : 1.0;
   lp_mutate_put(to, at, lp_rng_chance(rng, 0.5) ? base + setting : base - setting);
   if (lp_rng_chance(rng, 0.4)) to->f64[at] = lp_mutate_step(to->dtype, to->f64[at], lp_rng_below(rng, 5) - 2);
@@ -264,12 +264,12 @@ bool lp_mutate_permute(lp_case *c, lp_arena *arena, lp_rng *rng) {
   (void)arena;
   lp_tensor *t = lp_mutate_pick(c, rng, LP_PICK_NUMBERS | LP_PICK_UPSTREAM);
   if (!t || t->numel < 2) return false;
-  if (lp_rng_chance(rng, 0.5)) {
-    const int64_t a = lp_rng_below(rng, t->numel), b = lp_rng_below(rng, t->numel);
+  const int64_t rows = lp_mutate_rows(t), n = rows > 1 && lp_rng_chance(rng, 0.5) ? rows : t->numel;
+  const int64_t a = lp_rng_below(rng, n), b = (a + 1 + lp_rng_below(rng, n - 1)) % n;
+  if (n != rows) {
     swap_elements(t, a, b);
     return true;
   }
-  const int64_t rows = lp_mutate_rows(t), a = lp_rng_below(rng, rows), b = lp_rng_below(rng, rows);
   for (int i = 0; i < c->loss->n_inputs; i++) {
     lp_tensor *other = &c->inputs[i];
     const int64_t size = c->has_input[i] ? lp_mutate_row_size(other) : 0;

@@ -6,12 +6,14 @@
 
 #ifdef LOSSPROOF_PLANT
 /* In cases of the regime that the environment's LOSSPROOF_PLANT names ("quadratic"), moves the first number of the
- * reference's outcome that is finite just beyond its budget: to the nearest number of its dtype that is outside. */
-void lp_plant(lp_examination *e, const lp_loss *loss);
+ * reference's outcome that is finite just beyond its budget: to the nearest number of its dtype that is outside. True:
+ * there was one. */
+bool lp_plant(lp_examination *e, const lp_loss *loss);
 #else
-static inline void lp_plant(const lp_examination *e, const lp_loss *loss) {
+static inline bool lp_plant(const lp_examination *e, const lp_loss *loss) {
   (void)e;
   (void)loss;
+  return false;
 }
 #endif
 

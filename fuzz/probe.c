@@ -254,7 +254,7 @@ static lp_status check_laws(probing *p, lp_error *error) {
 
 static lp_status probe_reference(probing *p, lp_error *error) {
   round_outputs(&p->own.reference);
-  lp_plant(&p->own, p->c->loss);
+  p->result->planted = lp_plant(&p->own, p->c->loss);
   p->subject = &p->own.reference;
   judge(p, p->subject, true);
   return check_own(p, error);

@@ -50,6 +50,7 @@ typedef struct lp_probe_result {
   int n_outputs;
   lp_probe_output outputs[LP_MAX_OUTPUTS];
   int inconclusive; /* outputs */
+  bool planted;     /* a fault was planted on purpose (plant.h) */
   int n_findings;
   lp_probe_finding findings[LP_PROBE_MOST_FINDINGS]; /* the first of them */
 } lp_probe_result;

@@ -15,7 +15,8 @@ static lp_big normalize(double high, double low, double exponent, double far) {
   if (sum.high == 0.0 || !isfinite(sum.high)) return plain(sum.high);
   int shift = 0;
   const double mantissa = frexp(sum.high, &shift);
-  return (lp_big){mantissa, ldexp(sum.low, -shift), exponent + shift, lp_clamp(far, -far_end, far_end)};
+  return (lp_big){mantissa, ldexp(sum.low, -shift), lp_clamp(exponent + shift, -far_end, far_end),
+                  lp_clamp(far, -far_end, far_end)};
 }
 
 lp_big lp_big_of(double x) { return x == 0.0 ? plain(x) : normalize(x, 0.0, 0.0, 0.0); }

@@ -239,7 +239,8 @@ static lp_pair big_log_norm(const lp_distance *v, double p, double eps, lp_big m
   }
   const lp_pair mean = lp_pair_quotient(sum, lp_whole(n));
   const lp_pair logs = lp_pair_sum(lp_big_log(lp_big_of(n)), lp_pair_log1p(mean));
-  return lp_pair_sum(log_m, lp_pair_quotient(logs, lp_whole(p)));
+  const double quotient = logs.high / p; /* infinite for a subnormal p: pairs know no infinity */
+  return isfinite(quotient) ? lp_pair_sum(log_m, lp_pair_quotient(logs, lp_whole(p))) : lp_whole(quotient);
 }
 
 static lp_big big_norm(const lp_distance *v, double p, double eps) {

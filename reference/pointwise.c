@@ -472,6 +472,7 @@ static bool run_in_double(workspace *w, const task *t) {
 
 typedef struct big_sums {
   lp_big total, below, coefficient, mean;
+  double special; /* sum of the values that are infinite or NaN as doubles */
   int n_parts;
   double parts[LP_LONG_PARTS]; /* of the sum of the weights, exactly */
 } big_sums;
@@ -610,7 +611,14 @@ static void finish_big_gradients(workspace *w, const task *t, const big_sums *s)
   }
 }
 
-/* Two passes, since the gradient of a weight needs the mean. */
+static void add_value(big_sums *s, lp_big value) {
+  const double as_double = lp_big_get(value);
+  s->total = lp_big_add(s->total, value);
+  if (!isfinite(as_double)) s->special += as_double;
+}
+
+/* Two passes, since the gradient of a weight needs the mean. Beside an infinity or NaN, values beyond the range of
+ * double count as infinities, as they do for PyTorch. */
 static void run_big(workspace *w, const task *t) {
   const lp_plan *plan = t->plan;
   double *const out = lp_outcome_loss(t->outcome);
@@ -622,10 +630,11 @@ static void run_big(workspace *w, const task *t) {
       const int i = (int)(position % LP_CHUNK);
       if (i == 0) read_chunk(w, plan, position);
       const lp_big_term term = big_term(w, t, i);
-      if (pass == 0) s.total = lp_big_add(s.total, term.value);
+      if (pass == 0) add_value(&s, term.value);
       if (pass == 0 && !reduced(plan)) out[position] = lp_big_get(term.value);
       if (pass == 1) add_big_gradients(w, t, &term, i, position, &s);
     }
+    if (pass == 0 && !lp_big_is_finite(s.total)) s.total = lp_big_of(s.special);
     if (pass == 0 && weighted_mean(t) && lp_big_is_finite(s.below) && lp_big_is_finite(s.total)) {
       s.total = exact_total(w, t);
       /* over 0, what PyTorch finds above */

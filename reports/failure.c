@@ -67,7 +67,7 @@ static void heading(const screen *s) {
   if (s->truth) lp_place(place, &s->layout->layout, s->v->index);
   fprintf(s->out, "\n%s%s%s  %s  %s%s\n  ", lp_paint_start(s->style, p), ours ? "HARNESS AT FAULT" : word,
           lp_paint_stop(s->style), s->c->id, lp_result_output(name, s->r, s->verdict), place);
-  lp_write_line(s->out, *s->v->reason ? s->v->reason : "a witness of our own is outside the budget", WIDTH - 2);
+  lp_write_line(s->out, *s->v->reason ? s->v->reason : "a witness of our own is outside the budget", WIDTH - 5);
   gap(s);
 }
 

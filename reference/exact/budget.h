@@ -12,8 +12,10 @@
  * once; beyond 1024 terms a sum must be better than one running accumulator in the output's own dtype. Underflow of the
  * last operations adds a few eta.
  * The first order falls short where rounding moves a divisor, or the argument of a logarithm, root, power or
- * exponential, by no small part r = k u D reach / |b| of itself: there reaches allow for all of it (tape.h), and are
- * boundless from r = 1/2 on where a pole is near. */
+ * exponential, by no small part of itself. There reaches allow for r = k/4 u D reach / |b|, by a factor of up to 1/(1 -
+ * r) (tape.h), and are boundless from r = 1/2 on where a pole is near. k/4 = 2 and not k, which would leave the half
+ * types without a verdict on sums of a few terms: an operand that errs by c u D reach, c <= 3, throws its quotient off
+ * by c x / (1 - c x), x = u D reach / |b| < 1/4, and allowed is 8 x / (1 - 2 x), which is more. */
 #ifndef LP_EXACT_BUDGET_H
 #define LP_EXACT_BUDGET_H
 
@@ -23,7 +25,7 @@
 #include "reference/dtype.h"
 #include "reference/exact/ball.h"
 
-enum { LP_BUDGET_K = 8, LP_BUDGET_LONGEST_SUM = 1024 };
+enum { LP_BUDGET_K = 8, LP_BUDGET_HEADROOM = 4, LP_BUDGET_LONGEST_SUM = 1024 };
 
 /* min(n, 1024) + ceil(log2 n), 1 for n <= 1; ceil(log2 n) alone, at least 1, for pairwise sums. */
 double lp_budget_depth(int64_t terms);

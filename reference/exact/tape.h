@@ -8,7 +8,7 @@
  *               Arithmetic with unit roundoff u gets it wrong by at most about u * reach. A number built from roundings
  *               only adds up |partial derivatives|, so that reach may exceed the sum of section "scale" by a small
  *               factor, never fall below it. Where the first order falls short, as rounding moves an operand by
- *               r = k u D reach / |operand| of itself (budget.h), the reach allows for all of that: it is 1/(1 - r)
+ *               r = k/4 u D reach / |operand| of itself (budget.h), the reach allows for all of that: it is 1/(1 - r)
  *               times as large, and boundless where a pole is near (r >= 1/2). The reach of an infinity or NaN is
  *               boundless where rounding may make anything of it, else it means nothing;
  *   terms       how many terms the longest sum before it has, counted flat;

@@ -55,6 +55,12 @@ static void allowed_error(const lp_tape *t, mag_t error, const lp_node *n) {
   }
 }
 
+/* The error by which arithmetic may move it: k / LP_BUDGET_HEADROOM u D reach (budget.h). */
+static void possible_error(const lp_tape *t, mag_t error, const lp_node *n) {
+  allowed_error(t, error, n);
+  mag_div_ui(error, error, LP_BUDGET_HEADROOM);
+}
+
 /* May rounding, or underflow, have made it 0, or taken it beyond? Its budget is k u D reach + k eta. */
 static bool may_be_zero(lp_tape *t, const lp_node *n) {
   if (n->sharp || mag_is_zero(&n->reach)) return false;
@@ -325,7 +331,7 @@ lp_x lp_x_multiply(lp_tape *t, lp_x a, lp_x b) {
 static void uncertainty(const lp_tape *t, mag_t part, const lp_node *a) {
   mag_t size;
   mag_init(size);
-  allowed_error(t, part, a);
+  possible_error(t, part, a);
   arb_get_mag_lower(size, &a->value);
   mag_div(part, part, size);
   mag_clear(size);
@@ -447,7 +453,7 @@ lp_x lp_x_square(lp_tape *t, lp_x x) {
 static void share_of_exp(lp_tape *t, lp_node *n, const lp_node *a) {
   mag_t error;
   mag_init(error);
-  allowed_error(t, error, a);
+  possible_error(t, error, a);
   if (mag_cmp_2exp_si(error, -1) < 0) {
     mag_zero(&n->inherited);
     add_share(&n->inherited, &n->value, &a->reach);
@@ -715,7 +721,7 @@ static void range_of_sigmoid(const lp_tape *t, mag_t share, const lp_node *a) {
 static void share_of_sigmoid(lp_tape *t, lp_node *n, const lp_node *a) {
   mag_t error;
   mag_init(error);
-  allowed_error(t, error, a);
+  possible_error(t, error, a);
   if (mag_cmp_2exp_si(error, -1) < 0) {
     slope_of_sigmoid(&n->inherited, n, a);
     amplify(t, &n->inherited, error, &a->value);
