@@ -184,14 +184,14 @@ START_TEST(weights_that_cancel_by_rounding) {
 }
 END_TEST
 
-/* The last of those: W = 2 + 1/3 is summed 11 deep from 2051 in sizes, so that r = 88 u 2050.3 / W = 0.0046, and the
+/* The last of those: W = 2 + 1/3 is summed 11 deep from 2051 in sizes, so that r = 22 u 2050.3 / W = 0.0012, and the
  * gradient 1/3 / W is wrong by r/(1 - r) of itself at most, besides its own rounding. */
 START_TEST(budget_of_weights_that_nearly_cancel) {
   static const double weights[8] = {0x1p10, 0x1.555556p-2, -0x1p10, 1, 1, 0, 0, 0};
   lp_trial *t;
   lp_exact e;
   ask_weighted(&e, &t, weights);
-  const double w = 2 + 0x1.555556p-2, size = 2 * 0x1p10 + w, r = 88 * 0x1p-24 * size / w, gradient = weights[1] / w;
+  const double w = 2 + 0x1.555556p-2, size = 2 * 0x1p10 + w, r = 22 * 0x1p-24 * size / w, gradient = weights[1] / w;
   check_scale(number_of(&e, t, "input", 1), gradient * (size / w / (1 - r) + 1) + 2 * gradient);
   lp_exact_clear(&e);
   trial_free(t);
