@@ -6,6 +6,7 @@
 #include <sys/stat.h>
 
 #include "fuzz/codec.h"
+#include "golden/hdf5.h"
 #include "golden/suite.h"
 
 enum { PATH_BYTES = 4096 };
@@ -53,6 +54,8 @@ static bool write_seeds(const char *folder, const char *file, tally *count) {
 
 int main(int argc, char **argv) {
   tally count = {0, 0};
+  int exit_status;
+  if (lp_hdf5_serve_reader(&exit_status, argc, argv)) return exit_status; /* a child that reads one HDF5 file */
   if (argc < 3 || !make_folder(argv[1])) {
     fprintf(stderr, "usage: seed FOLDER FILE...   FOLDER can be made\n");
     return 2;

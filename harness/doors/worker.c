@@ -211,6 +211,7 @@ static lp_death look_patiently(pid_t process) {
 static void bury(lp_worker *w) {
   if (w->process <= 0) return;
   kill(-w->process, SIGKILL);
+  kill(w->process, SIGKILL); /* it may have gone over to another group */
   while (waitpid(w->process, NULL, 0) < 0 && errno == EINTR) continue;
   w->process = 0;
 }
@@ -460,8 +461,11 @@ static void end_by_silence(exchange *e) {
     hang_up_or_die(e, "hears on");
     return;
   }
+  const lp_candidate_options *limits = &e->w->spec->limits;
+  const bool loading = e->timeout == limits->load_timeout && e->timeout != limits->timeout;
   hear_chatter(e->w);
-  lp_end_by(e->end, LP_CONDUCT_HANG, &e->w->words, "no answer within %g seconds (--timeout)", e->timeout);
+  lp_end_by(e->end, LP_CONDUCT_HANG, &e->w->words, "no answer within %g seconds (%s)", e->timeout,
+            loading ? "--load-timeout" : "--timeout");
   finish(e);
 }
 

@@ -30,14 +30,15 @@ static ssize_t read_stat(char *text, size_t capacity, const char *process) {
   return n;
 }
 
-/* Resident pages of a process, if it belongs to the group. proc(5): after "pid (name)" come state, ppid, pgrp; rss is
- * the 24th of all. */
+/* Resident pages of a process, if it belongs to the group, or led it and has left. proc(5): after "pid (name)" come
+ * state, ppid, pgrp; rss is the 24th of all. */
 static long pages_of(const char *process, pid_t group) {
   enum { PGRP = 3, RSS = 22 };
   char text[1024];
   if (read_stat(text, sizeof text, process) <= 0) return 0;
   const char *after_name = strrchr(text, ')');
-  if (!after_name || field(after_name, PGRP) != (long)group) return 0;
+  if (!after_name) return 0;
+  if (field(after_name, PGRP) != (long)group && strtol(process, NULL, 10) != (long)group) return 0;
   const long pages = field(after_name, RSS);
   return pages > 0 ? pages : 0;
 }

@@ -107,6 +107,8 @@ static const struct {
     {"wrong-dtype", LP_CONDUCT_GARBAGE, "loss: expected float64, got float32", 0, 0},
     {"no-newline", LP_CONDUCT_HANG, "no answer within 0.3 seconds", 0.3, 0},
     {"hangs", LP_CONDUCT_HANG, "no answer within 0.3 seconds", 0.3, 0},
+    {"leaves-its-group", LP_CONDUCT_HANG, "no answer within 0.3 seconds", 0.3, 0},
+    {"memory-outside-its-group", LP_CONDUCT_MEMORY, "resident memory", 0, (int64_t)300 << 20},
     {"endless-line", LP_CONDUCT_OVERSIZED, "longer than", 0, 0},
     {"closes-stdout", LP_CONDUCT_CLOSED, "closed the pipe", 0, 0},
     {"exits", LP_CONDUCT_EXIT, "I have had enough", 0, 0},

@@ -98,7 +98,12 @@ def misbehave(case):
     elif fault == "forks":  # the child holds standard output open
         subprocess.Popen(["sleep", "100"])
         os._exit(4)
-    elif fault == "memory":
+    elif fault == "leaves-its-group":  # for that of whoever asks
+        os.setpgid(0, os.getpgid(os.getppid()))
+        time.sleep(100)
+    elif fault in ("memory", "memory-outside-its-group"):
+        if fault == "memory-outside-its-group":
+            os.setpgid(0, os.getpgid(os.getppid()))
         hog = []
         while True:
             hog.append(bytearray(os.urandom(1 << 16) * 64))
