@@ -50,8 +50,9 @@ static lp_status add_case(lp_suite *suite, const lp_loss *loss, const lp_generat
   c->expect = LP_EXPECT_ACCEPT;
   LP_TRY(give(c, suite->arena, 0, size.rows, 1, error));
   LP_TRY(give(c, suite->arena, 1, 1, size.columns, error));
-  c->id = lp_arena_format(suite->arena, "%s/%s/%s-%lld-%s", o->suite, loss->name, lp_dtype_name(o->dtype),
-                          (long long)(size.rows * size.columns), c->reduction_word);
+  const long long elements = (long long)size.rows * (long long)size.columns;
+  c->id = lp_arena_format(suite->arena, "%s/%s/%s-%lld-%s", o->suite, loss->name, lp_dtype_name(o->dtype), elements,
+                          c->reduction_word);
   c->hunts = "a single running accumulator, which stops growing or drifts over so many equal terms";
   c->tags = "shape=outer value=equal grad=none";
   if (c->id == NULL) return lp_fail(error, LP_NO_MEMORY, "%s: no memory for a case's texts", loss->name);

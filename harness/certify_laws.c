@@ -68,7 +68,7 @@ static lp_status least_budget(lp_outcome *budget, lp_arena *arena, const lp_outc
   LP_TRY(lp_arena_outcome(arena, budget, reference, error));
   for (int o = 0; o < budget->n_outputs; o++) {
     lp_tensor *t = &budget->outputs[o].tensor;
-    const double part = (LP_BUDGET_K / 2) * lp_dtype_unit_roundoff(t->dtype);
+    const double part = 0.5 * LP_BUDGET_K * lp_dtype_unit_roundoff(t->dtype);
     const double least = LP_BUDGET_K * lp_dtype_smallest_subnormal(t->dtype);
     for (int64_t i = 0; i < t->numel; i++) {
       const double x = fabs(reference->outputs[o].tensor.f64[i]);

@@ -9,7 +9,10 @@
 
 enum { MOST_DIGITS = 17 };
 
-static char *keep(char *text, const char *word) { return strcpy(text, word); }
+static char *keep(char text[LP_DECIMAL_TEXT], const char *word) {
+  snprintf(text, LP_DECIMAL_TEXT, "%s", word);
+  return text;
+}
 
 /* The number that is printed is one of the dtype, so the first decimal that rounds to it will do. */
 char *lp_decimal(char text[LP_DECIMAL_TEXT], double x, lp_dtype dtype) {

@@ -51,8 +51,8 @@ static void print_row(FILE *out, const lp_loss_summary *s, lp_style style) {
 static const char *conclusion(const lp_certification *run, lp_paint *p) {
   switch (lp_certification_exit_code(run)) {
     case 0:
-      *p = LP_GREEN;
-      return "CONFORMS";
+      *p = run->n_results < run->n_selected ? LP_YELLOW : LP_GREEN;
+      return run->n_results < run->n_selected ? "CUT SHORT, nothing found so far" : "CONFORMS";
     case 3:
       *p = LP_RED;
       return "HARNESS AT FAULT: our own witnesses disagree";

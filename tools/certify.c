@@ -2,6 +2,7 @@
 #include "harness/certify.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -197,6 +198,7 @@ static int certify_candidate(lp_candidate *candidate, options *o) {
   if (read_manifest(&given, arena, candidate, o->manifest, &error) == LP_OK) {
     o->run.manifest = &given;
     exit_code = gather_and_certify(candidate, &given, o);
+    o->run.manifest = NULL;
   } else {
     exit_code = lp_cli_fail(&error);
   }
@@ -207,10 +209,12 @@ static int certify_candidate(lp_candidate *candidate, options *o) {
 /* --- options -------------------------------------------------------------------------------------------------- */
 
 static bool parse_shard(options *o) {
-  int end = 0;
   if (!o->shard) return true;
-  if (sscanf(o->shard, "%d/%d%n", &o->run.shard, &o->run.shards, &end) == 2 && !o->shard[end] && o->run.shard >= 1 &&
-      o->run.shard <= o->run.shards) {
+  char *slash, *end;
+  const long shard = strtol(o->shard, &slash, 10), shards = *slash == '/' ? strtol(slash + 1, &end, 10) : 0;
+  if (shard >= 1 && shard <= shards && shards <= INT_MAX && *end == '\0') {
+    o->run.shard = (int)shard;
+    o->run.shards = (int)shards;
     return true;
   }
   lp_cli_complain("certify: --shard: expected I/N with 1 <= I <= N, got \"%s\"", o->shard);
@@ -221,7 +225,7 @@ static bool parse_shard(options *o) {
 static void parse_case(options *o, char name[LP_MAX_ID_BYTES + 1]) {
   lp_error ignored;
   if (!o->run.id || strlen(o->run.id) > LP_MAX_ID_BYTES) return;
-  strcpy(name, o->run.id);
+  snprintf(name, LP_MAX_ID_BYTES + 1, "%s", o->run.id);
   char *law = strchr(name, '#');
   if (law) {
     *law = '\0';
