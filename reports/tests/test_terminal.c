@@ -79,6 +79,21 @@ START_TEST(what_was_not_answered_is_said_beside_the_verdict) {
 }
 END_TEST
 
+START_TEST(a_run_that_was_cut_short_does_not_conform) {
+  FILE *file = tmpfile();
+  ck_assert_ptr_nonnull(file);
+  certified s;
+  certified_set_up(&s, questions_text, right_answers);
+  s.run.n_selected++;
+  lp_report_table(file, &s.run, &s.suite, (lp_style){.color = false});
+  char *text = certified_slurp(file);
+  ck_assert_ptr_nonnull(strstr(text, "\nCUT SHORT, nothing found so far: outcomes:a.jsonl\n"));
+  ck_assert_ptr_null(strstr(text, "CONFORMS"));
+  free(text);
+  certified_tear_down(&s);
+}
+END_TEST
+
 START_TEST(colours_are_for_terminals) {
   FILE *file = tmpfile();
   ck_assert_ptr_nonnull(file);
@@ -95,6 +110,7 @@ END_TEST
 
 int main(void) {
   const TTest *const tests[] = {a_table_of_passes, a_table_of_failures,
-                                what_was_not_answered_is_said_beside_the_verdict, colours_are_for_terminals};
+                                what_was_not_answered_is_said_beside_the_verdict,
+                                a_run_that_was_cut_short_does_not_conform, colours_are_for_terminals};
   return run_tests("terminal", tests, sizeof tests / sizeof tests[0]);
 }
