@@ -492,6 +492,21 @@ START_TEST(tiny_powers) {
 }
 END_TEST
 
+/* The smallest p: log 2 / p is beyond any exponent, 2^(1/p) is an infinity, 2^(-1/p) a zero. */
+START_TEST(subnormal_powers) {
+  lp_trial *t = triple("2", (double[]){0, 0}, (double[]){2, 3}, (double[]){0, 3}, "none");
+  trial_param(t, "p", 5e-324);
+  trial_param(t, "eps", 0);
+  run_it(t);
+  check_same(trial_loss(t, 0), INFINITY);
+  trial_param(t, "p", -5e-324);
+  trial_real(t, "negative", "2", (double[]){3, 3});
+  run_it(t);
+  check_same(trial_loss(t, 0), 1.0);
+  trial_free(t);
+}
+END_TEST
+
 /* The slopes of the near distance are about 2^1000000, that of the far one is 1 all the same. */
 START_TEST(a_slope_beside_one_that_overflows) {
   lp_trial *t = triple("2", (double[]){0, 0}, (double[]){1, 1}, (double[]){0, 5}, "none");
@@ -850,6 +865,7 @@ int main(void) {
                                 extreme_components,
                                 differences_that_overflow,
                                 tiny_powers,
+                                subnormal_powers,
                                 a_slope_beside_one_that_overflows,
                                 slopes_that_overflow_unequally,
                                 rows_that_overflow_apart,

@@ -1287,8 +1287,32 @@ START_TEST(memory_may_end_anywhere) {
 }
 END_TEST
 
+/* What parts of these classes add up to; PyTorch's rule for two infinities of different signs is not the math's. */
+START_TEST(classes_of_parts) {
+  static const struct {
+    lp_class a, b, sum;
+  } table[] = {
+      {LP_FINITE, LP_FINITE, LP_FINITE},
+      {LP_FINITE, LP_NAN, LP_NAN},
+      {LP_NAN, LP_NAN, LP_NAN},
+      {LP_PLUS_INFINITY, LP_FINITE, LP_PLUS_INFINITY},
+      {LP_PLUS_INFINITY, LP_PLUS_INFINITY, LP_PLUS_INFINITY},
+      {LP_PLUS_INFINITY, LP_NAN, LP_NAN},
+      {LP_PLUS_INFINITY, LP_MINUS_INFINITY, LP_ANY},
+      {LP_PLUS_INFINITY, LP_ANY, LP_ANY},
+      {LP_NAN, LP_ANY, LP_ANY},
+      {LP_FINITE, LP_ANY, LP_ANY},
+  };
+  for (size_t i = 0; i < sizeof table / sizeof table[0]; i++) {
+    ck_assert_int_eq(lp_exact_class_of_parts(table[i].a, table[i].b), table[i].sum);
+    ck_assert_int_eq(lp_exact_class_of_parts(table[i].b, table[i].a), table[i].sum);
+  }
+}
+END_TEST
+
 int main(void) {
-  const TTest *const tests[] = {unreduced,
+  const TTest *const tests[] = {classes_of_parts,
+                                unreduced,
                                 upstream_gradients_multiply,
                                 summed,
                                 averaged,

@@ -154,6 +154,24 @@ START_TEST(classes) {
 }
 END_TEST
 
+/* Whatever is not finite, d or beta: the regime says so, with and without a beta. */
+START_TEST(parts_that_are_not_finite) {
+  static const double parts[][3] = {{INFINITY, 0.0, 1.0},     {NAN, 0.0, 1.0},      {INFINITY, 0.0, 0.0},
+                                    {NAN, 1.0, 0.0},          {1.0, 0.0, INFINITY}, {0.0, 0.0, INFINITY},
+                                    {INFINITY, 0.0, INFINITY}};
+  for (size_t i = 0; i < sizeof parts / sizeof parts[0]; i++) {
+    lp_trial *t = single(parts[i][0], parts[i][1], parts[i][2]);
+    lp_exact e;
+    ask(&e, t);
+    ck_assert(enters(&e, t, "non-finite"));
+    ck_assert(!enters(&e, t, "linear") && !enters(&e, t, "quadratic") && !enters(&e, t, "l1"));
+    check_agreement(&e, t);
+    lp_exact_clear(&e);
+    trial_free(t);
+  }
+}
+END_TEST
+
 START_TEST(planted_fault_is_seen) {
   lp_trial *t = single(0.5, 0.25, 3.0);
   lp_exact e;
@@ -165,9 +183,10 @@ START_TEST(planted_fault_is_seen) {
 END_TEST
 
 int main(void) {
-  const TTest *const tests[] = {quadratic_by_hand, linear_by_hand, pieces_meet,
-                                near_the_switch,   without_beta,   tie,
-                                mean_by_hand,      classes,        planted_fault_is_seen};
+  const TTest *const tests[] = {quadratic_by_hand,    linear_by_hand, pieces_meet,
+                                near_the_switch,      without_beta,   tie,
+                                mean_by_hand,         classes,        parts_that_are_not_finite,
+                                planted_fault_is_seen};
   const int failed = run_tests("exact smooth_l1", tests, sizeof tests / sizeof tests[0]);
   flint_cleanup();
   return failed;
