@@ -277,6 +277,7 @@ static lp_status read_output(const reading *r, const json_t *outcome, const json
     return lp_fail(r->error, LP_INVALID, "%s: expected a floating dtype, got %s", argument.where,
                    lp_dtype_name(output.tensor.dtype));
   }
+  if (!argument.dtype_named && !json_is_object(get(object, key))) out->unstated |= 1u << out->n_outputs;
   out->outputs[out->n_outputs++] = output;
   return LP_OK;
 }

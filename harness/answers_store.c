@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <jansson.h>
@@ -157,7 +158,7 @@ static int compare(const void *a, const void *b) {
   return by_id ? by_id : strcmp(x->digest, y->digest);
 }
 
-/* How much of the text is lines that are what they should be. */
+/* How much of the text is lines that are what they should be: all, or all but the last. */
 static lp_status read_lines(lp_answer_store *store, size_t *valid, const lp_candidate *candidate, const char *text,
                             size_t length, lp_error *error) {
   *valid = 0;
@@ -166,9 +167,14 @@ static lp_status read_lines(lp_answer_store *store, size_t *valid, const lp_cand
     if (!end) break; /* torn */
     const size_t n = (size_t)(end - (text + at));
     if (at == 0) LP_TRY(check_head(store, candidate, text, n, error));
-    if (at > 0 && !read_line(store, text + at, n)) break;
+    const bool read = at == 0 || read_line(store, text + at, n);
     at += n + 1;
-    *valid = at;
+    if (read) {
+      *valid = at;
+    } else if (at < length) {
+      return lp_fail(error, LP_INVALID, "%s: line %d is no answer, and others follow; mend it or take it out",
+                     store->path, store->count + 2);
+    }
   }
   if (store->count > 0) qsort(store->found, (size_t)store->count, sizeof *store->found, compare);
   return LP_OK;
@@ -251,6 +257,13 @@ static lp_status reopen(lp_answer_store *store, size_t valid, const lp_candidate
   return lp_fail(error, LP_IO, "%s: %s", store->path, strerror(errno));
 }
 
+/* A file of answers may be the work of hours. */
+static lp_status check_new(const char *path, lp_error *error) {
+  struct stat there;
+  if (stat(path, &there) != 0 || !S_ISREG(there.st_mode) || there.st_size == 0) return LP_OK;
+  return lp_fail(error, LP_INVALID, "%s: it is there already; --resume goes on with it", path);
+}
+
 /* --- the store ----------------------------------------------------------------------------------------------- */
 
 static void discard(lp_answer_store *store) {
@@ -265,6 +278,7 @@ static lp_status open_store(lp_answer_store *store, bool resume, const lp_candid
   char *text = NULL;
   size_t length = 0, valid = 0;
   LP_TRY(lp_suite_init(&store->suite, error));
+  if (!resume) LP_TRY(check_new(store->path, error));
   if (resume) LP_TRY(slurp(&text, &length, store->path, error));
   lp_status status = read_lines(store, &valid, candidate, text, length, error);
   if (status == LP_OK) status = reopen(store, valid, candidate, error);

@@ -3,7 +3,8 @@
  * JSON Lines: a head that names the candidate, then one object for every question answered:
  *   {"id": ..., "digest": ..., "conduct": ..., "answers": [the answer, and the encores], "said": ..., "encores": [...]}
  * Each answer is a case object with an outcome (golden/json.h), its tensors packed. A line is written whole and
- * flushed. What follows the first line that is not one of these (a torn one, after a crash) is dropped. */
+ * flushed. A last line that is none of these (a torn one, after a crash) is dropped. What a candidate answered is kept
+ * under its name and version: after a change of its code that changes neither, begin a new file. */
 #ifndef LP_HARNESS_ANSWERS_STORE_H
 #define LP_HARNESS_ANSWERS_STORE_H
 
@@ -12,8 +13,8 @@
 
 typedef struct lp_answer_store lp_answer_store;
 
-/* resume: keep what the file holds, and go on behind it; a file that is not there is begun. Otherwise it is begun anew.
- * LP_IO; LP_INVALID: it is no such file, or another candidate's. */
+/* resume: keep what the file holds, and go on behind it; a file that is not there is begun. Otherwise the file is
+ * new. LP_IO; LP_INVALID: it is there already, no such file, broken in the middle, or another candidate's. */
 lp_status lp_answer_store_open(lp_answer_store **store, const char *path, bool resume, const lp_candidate *candidate,
                                lp_error *error) LP_MUST_USE;
 

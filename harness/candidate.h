@@ -35,7 +35,7 @@ typedef enum lp_conduct {
   LP_CONDUCT_HANG,          /* no answer in time */
   LP_CONDUCT_MEMORY,        /* more resident memory than allowed */
   LP_CONDUCT_CLOSED,        /* closed its end of the pipe and lives on */
-  LP_CONDUCT_GARBAGE,       /* what it wrote is no answer */
+  LP_CONDUCT_GARBAGE,       /* what it wrote is no answer, or one in another dtype */
   LP_CONDUCT_OVERSIZED,     /* or longer than any answer can be */
   /* It answered, and the answer is judged, but: */
   LP_CONDUCT_CHANGED_INPUT, /* wrote into an input */
@@ -81,6 +81,10 @@ bool lp_candidate_goes_by_id(const lp_candidate *candidate);
  * several threads at once. */
 lp_status lp_candidate_ask(lp_candidate *candidate, lp_answer *answers, lp_arena *arena, const lp_case *const *cases,
                            int n, lp_error *error) LP_MUST_USE;
+
+/* Is this what stands for the answer to a case that a file of answers leaves out? A file that says so in the same words
+ * has left it out as well. */
+bool lp_outcome_is_left_out(const lp_outcome *outcome);
 
 /* From now on every answer is changed before it is seen (an lp_tampering, harness/tamper.h; 0: not any more). */
 void lp_candidate_tamper(lp_candidate *candidate, int how);

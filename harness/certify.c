@@ -345,6 +345,7 @@ static lp_status certify(lp_certify_work *w, const lp_suite *suite, lp_error *er
     return w->status;
   }
   keep_judged(w);
+  w->run->interrupted = w->options->stop && *w->options->stop && w->run->n_results < w->run->n_selected;
   LP_TRY(check_questions(w->run, error));
   LP_TRY(lp_certify_check_required(w, suite, error));
   return lp_certify_summarize(w->run, error);
@@ -378,6 +379,7 @@ void lp_certification_clear(lp_certification *run) {
 }
 
 int lp_certification_exit_code(const lp_certification *run) {
+  if (run->interrupted) return 130;
   if (run->harness_faults > 0) return 3;
   if (run->n_results == 0 || run->n_unmet > 0) return 4;
   if (run->counts[LP_VERDICT_FAIL] > 0) return 1;

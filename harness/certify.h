@@ -78,6 +78,7 @@ typedef struct lp_loss_summary {
   long errata;                        /* outputs that a registered erratum covers */
   lp_grade grades[LP_BFLOAT16 + 1];   /* the worst, by the dtype of the case; NONE: nothing was compared */
   lp_tally value, gradient;
+  long undeclared; /* gradients of cases that ran */
   uint64_t regimes;
   unsigned rejects;
 } lp_loss_summary;
@@ -121,6 +122,7 @@ typedef struct lp_certification {
   lp_judging how;
   int harness_faults; /* unregistered disagreements of our own witnesses, stale errata, cases not judged */
   int stale_errata;   /* registered outputs at which PyTorch now agrees with the reference */
+  bool interrupted;   /* by options->stop, with cases left over */
 } lp_certification;
 
 typedef struct lp_certify_options {
@@ -161,8 +163,8 @@ bool lp_result_is_harness_fault(const lp_result *result, int verdict);
 /* Does the verdict belong on the list of what went wrong: a fail, an inconclusive one, a fault of the harness? */
 bool lp_result_is_finding(const lp_result *result, int verdict);
 
-/* The exit code of the run: 3 harness at fault, 4 nothing ran or less than was required, 1 findings, 5 only
- * inconclusive left, 0 conforms. */
+/* The exit code of the run: 130 interrupted, 3 harness at fault, 4 nothing ran or less than was required, 1 findings, 5
+ * only inconclusive left, 0 conforms. */
 int lp_certification_exit_code(const lp_certification *run);
 
 #endif

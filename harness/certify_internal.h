@@ -13,7 +13,7 @@ typedef struct lp_certify_work {
   lp_candidate *candidate;
   const lp_manifest *manifest;
   bool by_id;   /* answers are found by id */
-  bool lenient; /* there is no manifest (answers from a file): a question without an answer is no refusal */
+  bool lenient; /* there is no manifest (answers from a file): a question that they leave out is no refusal */
   const lp_errata *errata;
   const lp_certify_options *options;
   pthread_mutex_t lock;

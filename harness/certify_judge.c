@@ -142,13 +142,19 @@ static lp_verdict on_conduct(int input, const lp_answer *answer) {
   return lp_finding(LP_VERDICT_FAIL, cause_of(answer->conduct), input, text);
 }
 
-/* A refusal of what is declared is a fail; without a declaration there is nothing to refuse. */
+/* Silence: a file of answers, given without a manifest, has nothing to say about the case. */
+static bool is_silent(const lp_outcome *said, const lp_certify_work *work) {
+  return work->lenient && lp_outcome_is_left_out(said);
+}
+
+/* A refusal of what is declared is a fail, and a file of answers without a manifest declares everything. */
 static void judge_refusal(lp_verdict *v, const lp_outcome *said, const lp_certify_work *work) {
   char why[300];
   const char *message = *said->message ? said->message : "no reason given";
+  const bool silent = is_silent(said, work);
   if (said->kind != LP_OUTCOME_UNSUPPORTED || v->input != LP_OUTPUT_CASE) return;
-  snprintf(why, sizeof why, "%s%s", work->lenient ? "" : "declared, but answered as unsupported: ", message);
-  *v = lp_finding(work->lenient ? LP_VERDICT_UNSUPPORTED : LP_VERDICT_FAIL, LP_CAUSE_UNSUPPORTED, LP_OUTPUT_CASE, why);
+  snprintf(why, sizeof why, "%s%s", silent ? "" : "declared, but answered as unsupported: ", message);
+  *v = lp_finding(silent ? LP_VERDICT_UNSUPPORTED : LP_VERDICT_FAIL, LP_CAUSE_UNSUPPORTED, LP_OUTPUT_CASE, why);
 }
 
 static int judge_outcome(lp_verdict verdicts[LP_MAX_VERDICTS], unsigned off[LP_MAX_VERDICTS],
@@ -269,9 +275,8 @@ static void hear_witnesses(witnesses *w, const lp_case *c) {
 /* What did not run has entered no regime. */
 static void judge_case(lp_unit *u, const witnesses *w, const lp_certify_work *work) {
   const lp_case *c = &u->result->entry->c;
-  if (work->lenient && u->answers[0].outcome.kind == LP_OUTCOME_UNSUPPORTED) {
-    const char *message = u->answers[0].outcome.message;
-    u->result->not_run = *message ? message : "answered as unsupported";
+  if (is_silent(&u->answers[0].outcome, work)) {
+    u->result->not_run = u->answers[0].outcome.message;
   } else {
     u->result->regimes = regimes_of(&w->own);
     u->result->reject = w->own.reject;

@@ -157,6 +157,23 @@ static lp_status decide(lp_law_verdict *verdict, trial *t, lp_unit *u, const lp_
   return LP_OK;
 }
 
+/* The erratum that already covers the answer to the case itself: what follows from that answer is not news. */
+static const lp_erratum *erratum_of(const lp_findings *f) {
+  for (int i = 0; i < f->n; i++) {
+    if (f->verdicts[i].kind == LP_VERDICT_WAIVED) return f->errata[i];
+  }
+  return NULL;
+}
+
+static void tell_broken(lp_unit *u, const trial *t, const lp_certify_work *work, const lp_law_verdict *law) {
+  const lp_erratum *erratum = erratum_of(&u->findings);
+  const lp_about about = {.id = t->d->cases[0].id, .law = t->d->law};
+  const unsigned own = reference_breaks(t) ? LP_OFF_REFERENCE : 0;
+  lp_verdict v = broken(law);
+  if (erratum) v.kind = LP_VERDICT_WAIVED;
+  lp_findings_add(&u->findings, &v, (work->run->ours ? 0 : LP_OFF_CANDIDATE) | own, erratum, about);
+}
+
 static lp_status judge_law(lp_unit *u, trial *t, const lp_certify_work *work, const lp_examination *own,
                            const lp_judging *how, lp_error *error) {
   lp_law_verdict verdict;
@@ -171,8 +188,7 @@ static lp_status judge_law(lp_unit *u, trial *t, const lp_certify_work *work, co
     const lp_verdict v = lp_finding(LP_VERDICT_PASS, LP_CAUSE_NONE, LP_OUTPUT_LAW, "");
     tell(u, t->d, &v, LP_OFF_NOBODY);
   } else if (verdict.kind == LP_LAW_BROKEN) {
-    const lp_verdict v = broken(&verdict);
-    tell(u, t->d, &v, (work->run->ours ? 0 : LP_OFF_CANDIDATE) | (reference_breaks(t) ? LP_OFF_REFERENCE : 0));
+    tell_broken(u, t, work, &verdict);
   }
   return LP_OK;
 }

@@ -35,6 +35,7 @@ static void add_answer(lp_certification *run, lp_loss_summary *s, const lp_resul
   run->stale_errata += v->cause == LP_CAUSE_STALE;
   run->errata += r->errata[i] != NULL;
   s->errata += r->errata[i] != NULL;
+  s->undeclared += v->kind == LP_VERDICT_UNSUPPORTED && v->input >= 0;
   if (v->input == LP_OUTPUT_CASE || v->kind == LP_VERDICT_UNSUPPORTED) return;
   add_grade(s, v, r->entry->c.dtype);
   tally(v->input == LP_OUTPUT_LOSS ? &s->value : &s->gradient, v, r);

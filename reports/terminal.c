@@ -1,5 +1,6 @@
 #include "reports/terminal.h"
 
+#include <math.h>
 #include <stdint.h>
 
 #include "reference/exact/budget.h"
@@ -116,9 +117,49 @@ static void print_unmet(FILE *out, const lp_certification *run) {
   for (int i = 0; i < run->n_unmet; i++) fprintf(out, "required   %s did not run whole\n", run->unmet[i]);
 }
 
-static void print_summary(FILE *out, const lp_certification *run, lp_style style) {
+static bool conforms(const lp_certification *run) {
+  return lp_certification_exit_code(run) == 0 && run->n_results == run->n_selected;
+}
+
+/* " on 43 of 8874 cases (0.5%)"; what is less than all never reads as 100.0%. */
+static void print_share(FILE *out, const lp_certification *run) {
+  const double percent = 100.0 * run->n_ran / run->n_results;
+  if (run->n_ran == run->n_results) return;
+  fprintf(out, " on %d of %d cases (%.1f%%)", run->n_ran, run->n_results, fmin(percent, 99.9));
+}
+
+/* Of the losses that ran: those of which gradients were wanted, and none was declared. */
+static void print_undeclared(FILE *out, const lp_certification *run) {
+  int ran = 0, values_only = 0;
+  for (int i = 0; i < run->n_losses; i++) {
+    const lp_loss_summary *s = &run->losses[i];
+    ran += s->ran > 0;
+    values_only += s->undeclared > 0 && s->gradient.judged == 0;
+  }
+  if (values_only == 0) return;
+  if (values_only == ran) {
+    fprintf(out, " (losses only; no gradients declared)");
+  } else {
+    fprintf(out, " (no gradients declared of %d of %d losses)", values_only, ran);
+  }
+}
+
+/* The verdict, and how far it goes. */
+static void print_conclusion(FILE *out, const lp_certification *run, lp_style style) {
   lp_paint p;
   const char *word = conclusion(run, &p);
+  const int left = run->n_results - run->n_ran;
+  fprintf(out, "%s%s%s", lp_paint_start(style, p), word, lp_paint_stop(style));
+  if (conforms(run)) {
+    print_share(out, run);
+    print_undeclared(out, run);
+  }
+  fprintf(out, ": %s", run->candidate);
+  if (left > 0 && !conforms(run)) fprintf(out, "; %d of %d cases unanswered or unsupported", left, run->n_results);
+  fputc('\n', out);
+}
+
+static void print_summary(FILE *out, const lp_certification *run, lp_style style) {
   print_laws(out, run);
   print_conduct(out, run);
   print_omissions(out, run);
@@ -131,10 +172,7 @@ static void print_summary(FILE *out, const lp_certification *run, lp_style style
   const lp_tally *worst = worst_tally(run);
   if (worst) fprintf(out, "; worst %.3g of the budget at %s", worst->worst_ratio, worst->worst->entry->c.id);
   fprintf(out, "; %d losses, %d cases\n", run->n_losses, run->n_results);
-  fprintf(out, "%s%s%s: %s", lp_paint_start(style, p), word, lp_paint_stop(style), run->candidate);
-  const int left = run->n_results - run->n_ran;
-  if (left > 0) fprintf(out, "; %d of %d cases unanswered or unsupported", left, run->n_results);
-  fputc('\n', out);
+  print_conclusion(out, run, style);
 }
 
 void lp_report_table(FILE *out, const lp_certification *run, const lp_suite *suite, lp_style style) {

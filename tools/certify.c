@@ -6,10 +6,13 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
+#include "harness/doors/worker.h"
 #include "harness/generate.h"
 #include "harness/recast.h"
 #include "reference/registry.h"
+#include "reports/jsonl.h"
 #include "reports/terminal.h"
 #include "tools/cli.h"
 #include "tools/shared.h"
@@ -29,22 +32,30 @@ typedef struct options {
 
 /* --- interruptions -------------------------------------------------------------------------------------------- */
 
-static volatile sig_atomic_t interrupted;
+static volatile sig_atomic_t interrupted, judging;
 
+/* While cases are judged the first one ends the run in good order; the second, or one that comes earlier, at once.
+ * Workers lead groups of their own, which no terminal's signal reaches: they are ended by us. */
 static void interrupt(int signal) {
+  static const char message[] = "\nlossproof: interrupted\n";
   (void)signal;
+  if (interrupted || !judging) {
+    (void)!write(STDERR_FILENO, message, sizeof message - 1);
+    lp_workers_end(LP_EXIT_INTERRUPTED);
+  }
   interrupted = 1;
 }
 
-/* The first one ends the run in good order, the second at once. */
+/* A hangup that is ignored (nohup) stays so. */
 static void watch_for_interruptions(void) {
-  struct sigaction action;
+  struct sigaction action, hangup;
   memset(&action, 0, sizeof action);
   action.sa_handler = interrupt;
-  action.sa_flags = (int)SA_RESETHAND;
+  action.sa_flags = SA_RESTART;
   sigemptyset(&action.sa_mask);
   sigaction(SIGINT, &action, NULL);
   sigaction(SIGTERM, &action, NULL);
+  if (sigaction(SIGHUP, NULL, &hangup) == 0 && hangup.sa_handler != SIG_IGN) sigaction(SIGHUP, &action, NULL);
 }
 
 /* --- the cases ------------------------------------------------------------------------------------------------ */
@@ -114,17 +125,27 @@ static lp_status gather(lp_suite *out, lp_suite *stored, options *o, const lp_ma
 
 /* --- the run -------------------------------------------------------------------------------------------------- */
 
-static int report(const lp_certification *run, const lp_suite *suite, const options *o) {
-  const int exit_code = lp_report_everything(run, suite, &o->outputs);
-  if (!interrupted) return exit_code;
+/* The records tell that the run was interrupted; the table judges what there is. */
+static int report_interrupted(lp_certification *run, const lp_suite *suite, const options *o) {
+  lp_error error;
+  lp_outputs outputs = o->outputs;
+  if (outputs.json && lp_report_jsonl(outputs.json, run, suite, &error) != LP_OK) (void)lp_cli_fail(&error);
+  outputs.json = NULL;
+  run->interrupted = false;
+  (void)lp_report_everything(run, suite, &outputs);
   fprintf(stderr, "lossproof: interrupted after %d of %d cases%s\n", run->n_results, run->n_selected,
           o->answers ? "; --resume goes on from there" : "");
   return LP_EXIT_INTERRUPTED;
 }
 
+static int report(lp_certification *run, const lp_suite *suite, const options *o) {
+  return run->interrupted ? report_interrupted(run, suite, o) : lp_report_everything(run, suite, &o->outputs);
+}
+
 static int certify_suite(lp_candidate *candidate, const lp_suite *suite, const lp_errata *errata, const options *o) {
   lp_error error;
   lp_certification run;
+  judging = 1;
   const lp_status status = lp_certify(&run, candidate, suite, errata, &o->run, &error);
   if (status != LP_OK) {
     const int exit_code = lp_cli_fail(&error);
@@ -153,7 +174,6 @@ static int gather_and_certify(lp_candidate *candidate, const lp_manifest *manife
   int exit_code;
   if (gather(&suite, &stored, o, manifest, &error) == LP_OK &&
       lp_errata_read(&errata, lp_cli_errata(), &error) == LP_OK) {
-    watch_for_interruptions();
     exit_code = certify_stored(candidate, &suite, errata, o);
   } else {
     exit_code = lp_cli_fail(&error);
@@ -267,6 +287,7 @@ static int open_and_certify(options *o) {
   char name[LP_MAX_ID_BYTES + 1];
   if (!parse_words(o)) return LP_EXIT_USAGE;
   parse_case(o, name);
+  watch_for_interruptions();
   lp_candidate *candidate = lp_open_candidate(o->candidate, &o->isolation);
   if (!candidate) return LP_EXIT_NO_CANDIDATE;
   const int exit_code = certify_candidate(candidate, o);

@@ -21,16 +21,10 @@ typedef struct asking {
   int n_groups;
 } asking;
 
-static bool is_declared(asking *a, lp_arena *arena, lp_suite_entry *e) {
+static bool is_declared(const asking *a, const lp_suite_entry *e) {
   char why[120];
-  e->has_outcome = true;
-  if (lp_candidate_goes_by_id(a->candidate) ||
-      lp_manifest_covers(lp_candidate_manifest(a->candidate), &e->c, why, sizeof why)) {
-    return true;
-  }
-  const char *text = lp_arena_format(arena, "not declared: %s", why);
-  e->outcome = (lp_outcome){.kind = LP_OUTCOME_UNSUPPORTED, .message = text ? text : "not declared"};
-  return false;
+  return lp_candidate_goes_by_id(a->candidate) ||
+         lp_manifest_covers(lp_candidate_manifest(a->candidate), &e->c, why, sizeof why);
 }
 
 static lp_status ask_group(asking *a, lp_arena *arena, int first, lp_error *error) {
@@ -41,7 +35,8 @@ static lp_status ask_group(asking *a, lp_arena *arena, int first, lp_error *erro
   if (!arena) return lp_fail(error, LP_NO_MEMORY, "out of memory");
   for (int i = first; i < a->suite->count && i < first + GROUP; i++) {
     lp_suite_entry *e = &a->suite->entries[i];
-    if (!is_declared(a, arena, e)) continue;
+    e->has_outcome = is_declared(a, e);
+    if (!e->has_outcome) continue;
     asked[n] = e;
     questions[n++] = &e->c;
   }
@@ -57,6 +52,15 @@ static void work_on(void *context, int group) {
   lp_cli_progress("run", group + 1, a->n_groups);
 }
 
+/* What was not asked is left out of the answers: in a file of them "unsupported" is a refusal. */
+static void leave_out_unasked(lp_suite *suite) {
+  int n = 0;
+  for (int i = 0; i < suite->count; i++) {
+    if (suite->entries[i].has_outcome) suite->entries[n++] = suite->entries[i];
+  }
+  suite->count = n;
+}
+
 static lp_status answer_all(asking *a, int jobs, lp_error *error) {
   a->n_groups = (a->suite->count + GROUP - 1) / GROUP;
   a->arenas = calloc((size_t)a->n_groups + 1, sizeof(lp_arena *));
@@ -69,6 +73,7 @@ static lp_status answer_all(asking *a, int jobs, lp_error *error) {
     *error = a->errors[i];
     return a->statuses[i];
   }
+  leave_out_unasked(a->suite);
   a->suite->origin.producer = lp_candidate_name(a->candidate);
   a->suite->origin.producer_version = LOSSPROOF_VERSION;
   return LP_OK;
@@ -92,13 +97,13 @@ static lp_status write_lines(const lp_suite *suite, FILE *out, lp_error *error) 
 static int write_answers(const lp_suite *suite, const char *path) {
   lp_error error;
   const size_t n = strlen(path);
+  if (suite->count == 0) return lp_cli_complain("run: the candidate declares none of these questions");
   if (n > 3 && strcmp(path + n - 3, ".h5") == 0) {
-    const lp_loss *loss = suite->count > 0 ? suite->entries[0].c.loss : NULL;
+    const lp_loss *loss = suite->entries[0].c.loss;
     for (int i = 0; i < suite->count; i++) {
       if (suite->entries[i].c.loss != loss)
         return lp_cli_complain("run: an HDF5 file holds one loss: write JSON Lines");
     }
-    if (!loss) return lp_cli_complain("run: there are no questions to answer");
     return lp_hdf5_write(suite, loss, path, &error) == LP_OK ? 0 : lp_cli_fail(&error);
   }
   FILE *out = lp_open_output(path);

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "harness/doors/door.h"
+#include "reference/plan.h"
 
 typedef struct answers {
   const char *path;
@@ -76,12 +77,51 @@ static lp_status find_answer(const answers *a, lp_outcome *outcome, const lp_cas
   return LP_OK;
 }
 
+bool lp_outcome_is_left_out(const lp_outcome *outcome) {
+  return outcome->kind == no_answer.kind && strcmp(outcome->message, no_answer.message) == 0;
+}
+
+/* The file's own tensor stays as it is. */
+static lp_status take_as(lp_tensor *t, lp_arena *arena, lp_dtype dtype, lp_error *error) {
+  double *rounded = lp_arena_alloc(arena, (size_t)t->numel + 1, sizeof *rounded);
+  if (!rounded) return lp_fail(error, LP_NO_MEMORY, "out of memory for an answer");
+  for (int64_t i = 0; i < t->numel; i++) rounded[i] = lp_dtype_round(dtype, t->f64[i]);
+  t->f64 = rounded;
+  t->dtype = dtype;
+  return LP_OK;
+}
+
+static lp_status refuse_dtype(lp_answer *given, lp_arena *arena, const lp_case *c, const lp_output *got, lp_dtype want,
+                              lp_error *error) {
+  char name[LP_NAME_MAX];
+  const char *text = lp_arena_format(arena, "%s: expected %s, got %s", lp_output_name(name, c->loss, got->input),
+                                     lp_dtype_name(want), lp_dtype_name(got->tensor.dtype));
+  if (!text) return lp_fail(error, LP_NO_MEMORY, "out of memory for an answer");
+  lp_answer_died(given, LP_CONDUCT_GARBAGE, text);
+  return LP_OK;
+}
+
+/* An answer that states other dtypes than were asked for is none, whatever its numbers are: as at the door exec. */
+static lp_status settle_dtypes(lp_answer *given, lp_arena *arena, const lp_case *c, lp_error *error) {
+  lp_plan plan;
+  lp_outcome *said = &given->outcome;
+  if (said->kind != LP_OUTCOME_OK || lp_plan_init(&plan, c, NULL) != LP_OK) return LP_OK;
+  for (int k = 0; k < said->n_outputs; k++) {
+    lp_output *got = &said->outputs[k];
+    const lp_output *want = lp_outcome_find(&plan.outcome, got->input);
+    if (!want || want->tensor.dtype == got->tensor.dtype) continue;
+    if (!(said->unstated & 1u << k)) return refuse_dtype(given, arena, c, got, want->tensor.dtype, error);
+    LP_TRY(take_as(&got->tensor, arena, want->tensor.dtype, error));
+  }
+  return LP_OK;
+}
+
 static lp_status ask_answers(void *state, lp_answer *given, lp_arena *arena, const lp_case *const *cases, int n,
                              lp_error *error) {
-  (void)arena;
   for (int i = 0; i < n; i++) {
     given[i] = (lp_answer){.conduct_text = ""};
     LP_TRY(find_answer(state, &given[i].outcome, cases[i], error));
+    LP_TRY(settle_dtypes(&given[i], arena, cases[i], error));
   }
   return LP_OK;
 }

@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/uio.h>
 #include <sys/wait.h>
 #include <time.h>
@@ -117,6 +118,7 @@ static bool set_attributes(posix_spawnattr_t *attributes) {
   sigaddset(&usual, SIGPIPE);
   sigaddset(&usual, SIGINT);
   sigaddset(&usual, SIGCHLD);
+  sigaddset(&usual, SIGXFSZ);
   return posix_spawnattr_setflags(attributes, POSIX_SPAWN_SETPGROUP | POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF) ==
              0 &&
          posix_spawnattr_setpgroup(attributes, 0) == 0 && posix_spawnattr_setsigmask(attributes, &none) == 0 &&
@@ -143,6 +145,19 @@ static int spawn_process(pid_t *process, const lp_worker_spec *spec, int pipes[N
   return failure;
 }
 
+/* A limit is inherited, so it is ours for a moment: a crash leaves no file behind. */
+static int spawn_without_cores(pid_t *process, const lp_worker_spec *spec, int pipes[N_PIPES][2]) {
+  struct rlimit before;
+  const bool is_known = getrlimit(RLIMIT_CORE, &before) == 0;
+  const struct rlimit none = {.rlim_cur = 0, .rlim_max = is_known ? before.rlim_max : 0};
+  if (is_known) (void)setrlimit(RLIMIT_CORE, &none);
+  lp_live_begin_spawn();
+  const int failure = spawn_process(process, spec, pipes);
+  lp_live_end_spawn(failure ? 0 : *process);
+  if (is_known) (void)setrlimit(RLIMIT_CORE, &before);
+  return failure;
+}
+
 /* Between the making of a pipe and its mark to be closed on exec no other worker may be spawned, which would hold it
  * open for ever. */
 static pthread_mutex_t spawning = PTHREAD_MUTEX_INITIALIZER;
@@ -151,7 +166,7 @@ static int open_and_spawn(lp_worker *w, int pipes[N_PIPES][2]) {
   for (int i = 0; i < N_PIPES; i++) {
     if (!make_pipe(pipes[i])) return errno;
   }
-  const int failure = spawn_process(&w->process, w->spec, pipes);
+  const int failure = spawn_without_cores(&w->process, w->spec, pipes);
   if (failure) return failure;
   w->to = pipes[TO][1];
   w->from = pipes[FROM][0];
@@ -212,6 +227,7 @@ static void bury(lp_worker *w) {
   if (w->process <= 0) return;
   kill(-w->process, SIGKILL);
   kill(w->process, SIGKILL); /* it may have gone over to another group */
+  lp_live_remove(w->process);
   while (waitpid(w->process, NULL, 0) < 0 && errno == EINTR) continue;
   w->process = 0;
 }

@@ -52,6 +52,10 @@ typedef bool (*lp_take_answer)(void *context, int k, const unsigned char *bytes,
 void lp_worker_exchange(lp_worker *worker, lp_worker_end *end, const lp_message *messages, int n, double timeout,
                         lp_take_answer take, void *context);
 
+/* For signal handlers: kills the groups of all workers and ends this process, at once, or as soon as the thread that is
+ * starting a worker has it. Only then it returns. */
+void lp_workers_end(int exit_code);
+
 /* Several alike, for several threads: each takes one, uses it, and gives it back (or says that it has died). */
 typedef struct lp_workers lp_workers;
 

@@ -1,4 +1,4 @@
-/* What worker.c, worker_end.c and worker_memory.c share. */
+/* What worker.c, worker_end.c, worker_live.c and worker_memory.c share. */
 #ifndef LP_HARNESS_DOORS_WORKER_INTERNAL_H
 #define LP_HARNESS_DOORS_WORKER_INTERNAL_H
 
@@ -27,6 +27,12 @@ typedef struct lp_death {
 void lp_end_by(lp_worker_end *end, lp_conduct conduct, const lp_last_words *words, const char *format, ...)
     LP_PRINTF(4, 5);
 void lp_end_by_death(lp_worker_end *end, lp_death death, const lp_last_words *words);
+
+/* Around every posix_spawn, and before a dead worker is waited for: the list that lp_workers_end goes by. process 0:
+ * none was spawned. */
+void lp_live_begin_spawn(void);
+void lp_live_end_spawn(pid_t process);
+void lp_live_remove(pid_t process);
 
 /* Bytes of resident memory of the processes of a group; 0 where there is no /proc. */
 int64_t lp_group_memory(pid_t group);

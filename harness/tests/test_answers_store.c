@@ -107,8 +107,22 @@ START_TEST(another_question_has_no_answer) {
   c.inputs[0].f64[0] = -0.0;
   c.reduction_word = "mean";
   ck_assert_ptr_null(find(&s, &c));
+  tear_down(&s);
+}
+END_TEST
+
+START_TEST(answers_are_not_overwritten) {
+  scene s;
+  lp_error error;
+  set_up(&s);
+  lp_answer answer = {.conduct_text = ""};
   open_store(&s, false);
-  ck_assert_int_eq(lp_answer_store_count(s.store), 0);
+  keep(&s, &answer);
+  ck_assert_int_eq(lp_answer_store_close(s.store, &error), LP_OK);
+  ck_assert_int_eq(lp_answer_store_open(&s.store, s.path, false, s.candidate, &error), LP_INVALID);
+  ck_assert_ptr_nonnull(strstr(error.message, "--resume"));
+  open_store(&s, true);
+  ck_assert_int_eq(lp_answer_store_count(s.store), 1);
   tear_down(&s);
 }
 END_TEST
@@ -143,6 +157,22 @@ START_TEST(what_follows_a_torn_line_is_dropped) {
 }
 END_TEST
 
+START_TEST(a_broken_line_in_the_middle_is_told) {
+  scene s;
+  lp_error error;
+  set_up(&s);
+  lp_answer answer = {.conduct_text = ""};
+  open_store(&s, false);
+  keep(&s, &answer);
+  ck_assert_int_eq(lp_answer_store_close(s.store, &error), LP_OK);
+  s.store = NULL;
+  append(&s, "{}\n{}\n");
+  ck_assert_int_eq(lp_answer_store_open(&s.store, s.path, true, s.candidate, &error), LP_INVALID);
+  ck_assert_ptr_nonnull(strstr(error.message, "line 3 is no answer"));
+  tear_down(&s);
+}
+END_TEST
+
 START_TEST(a_file_of_something_else_is_left_alone) {
   scene s;
   lp_error error;
@@ -169,7 +199,12 @@ START_TEST(the_disk_may_be_full) {
 END_TEST
 
 int main(void) {
-  const TTest *const tests[] = {answers_come_back, another_question_has_no_answer, what_follows_a_torn_line_is_dropped,
-                                a_file_of_something_else_is_left_alone, the_disk_may_be_full};
+  const TTest *const tests[] = {answers_come_back,
+                                another_question_has_no_answer,
+                                answers_are_not_overwritten,
+                                a_broken_line_in_the_middle_is_told,
+                                what_follows_a_torn_line_is_dropped,
+                                a_file_of_something_else_is_left_alone,
+                                the_disk_may_be_full};
   return run_tests("answers_store", tests, sizeof tests / sizeof tests[0]);
 }

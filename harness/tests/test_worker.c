@@ -3,6 +3,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "harness/doors/worker.h"
@@ -72,6 +74,23 @@ static int outlive(void) { /* the end of its pipe is no reason to end */
   return 0;
 }
 
+static int tell_core_limit(void) {
+  struct rlimit limit;
+  char line[100];
+  if (!fgets(line, sizeof line, stdin) || getrlimit(RLIMIT_CORE, &limit) != 0) return 1;
+  puts(limit.rlim_cur == 0 ? "none" : "some");
+  return 0;
+}
+
+static int write_too_much(void) {
+  const struct rlimit none = {.rlim_cur = 0, .rlim_max = 0};
+  FILE *file = tmpfile();
+  if (!file || setrlimit(RLIMIT_FSIZE, &none) != 0) return 1;
+  fputc('x', file);
+  fflush(file);
+  return 0;
+}
+
 typedef struct role {
   const char *name;
   int (*play)(void);
@@ -84,7 +103,9 @@ static const role roles[] = {{"echo", echo},
                              {"never-end-a-line", never_end_a_line},
                              {"close-ears", close_ears},
                              {"half-an-answer", half_an_answer},
-                             {"outlive", outlive}};
+                             {"outlive", outlive},
+                             {"tell-core-limit", tell_core_limit},
+                             {"write-too-much", write_too_much}};
 
 enum { N_ROLES = sizeof roles / sizeof roles[0] };
 
@@ -355,12 +376,68 @@ START_TEST(several) {
 }
 END_TEST
 
+START_TEST(no_cores) {
+  const char *argv[3];
+  const lp_worker_spec spec = spec_of(argv, "tell-core-limit");
+  struct rlimit before, now;
+  taken t;
+  ck_assert_int_eq(getrlimit(RLIMIT_CORE, &before), 0);
+  before.rlim_cur = before.rlim_max;
+  ck_assert_int_eq(setrlimit(RLIMIT_CORE, &before), 0);
+  lp_worker *worker = start(&spec);
+  ck_assert_int_eq(exchange(worker, &t, abc, 1, 10).conduct, LP_CONDUCT_GOOD);
+  ck_assert_str_eq(t.first[0], "none");
+  lp_worker_stop(worker);
+  ck_assert_int_eq(getrlimit(RLIMIT_CORE, &now), 0); /* ours is as it was */
+  ck_assert(now.rlim_cur == before.rlim_cur && now.rlim_max == before.rlim_max);
+}
+END_TEST
+
+/* Some of those that start us ignore SIGXFSZ. */
+START_TEST(file_too_large) {
+  const char *argv[3];
+  const lp_worker_spec spec = spec_of(argv, "write-too-much");
+  taken t;
+  ck_assert(signal(SIGXFSZ, SIG_IGN) != SIG_ERR);
+  lp_worker *worker = start(&spec);
+  ck_assert(signal(SIGXFSZ, SIG_DFL) != SIG_ERR);
+  const lp_worker_end end = exchange(worker, &t, abc, 1, 10);
+  ck_assert_int_eq(end.conduct, LP_CONDUCT_SIGNAL);
+  check_text(&end, "(SIGXFSZ, over its limit of file size)");
+  lp_worker_stop(worker);
+}
+END_TEST
+
+/* A worker holds the writing end of a pipe: the reading end ends when it does, and not before. */
+START_TEST(none_survives_the_end) {
+  const char *argv[3];
+  const lp_worker_spec spec = spec_of(argv, "outlive");
+  int life[2], status;
+  char c;
+  ck_assert_int_eq(pipe(life), 0);
+  const pid_t process = fork();
+  if (process == 0) {
+    taken t;
+    for (int i = 0; i < 2; i++) (void)exchange(start(&spec), &t, abc, 1, 10);
+    lp_workers_end(7);
+  }
+  close(life[1]);
+  ck_assert_int_eq(waitpid(process, &status, 0), process);
+  ck_assert(WIFEXITED(status) && WEXITSTATUS(status) == 7);
+  const unsigned left = alarm(20); /* less than an outliving worker would stay */
+  ck_assert_int_eq(read(life[0], &c, 1), 0);
+  alarm(left);
+  close(life[0]);
+}
+END_TEST
+
 int main(int argc, char **argv) {
   for (int i = 0; argc == 2 && i < N_ROLES; i++) {
     if (strcmp(argv[1], roles[i].name) == 0) return roles[i].play();
   }
   this_program = argv[0];
-  const TTest *const tests[] = {answers,    megabytes, last_words, an_early_end, half,    no_answer, refused,
-                                said_twice, endless,   deaf,       memory,       missing, several};
+  const TTest *const tests[] = {
+      answers, megabytes, last_words, an_early_end, half,    no_answer, refused,        said_twice,
+      endless, deaf,      memory,     missing,      several, no_cores,  file_too_large, none_survives_the_end};
   return run_tests("worker", tests, (int)(sizeof tests / sizeof tests[0]));
 }

@@ -74,7 +74,65 @@ START_TEST(what_was_not_answered_is_said_beside_the_verdict) {
       "                1 cases    no answer to this case\n"
       "4 passed, 0 failed, 0 inconclusive, 1 unsupported, 0 waived by errata; worst 0 of the budget at t/mse; "
       "2 losses, 2 cases\n"
-      "CONFORMS: outcomes:a.jsonl; 1 of 2 cases unanswered or unsupported\n");
+      "CONFORMS on 1 of 2 cases (50.0%): outcomes:a.jsonl\n");
+  certified_tear_down(&s);
+}
+END_TEST
+
+static void check_last_line(certified *s, const char *expected) {
+  FILE *out = tmpfile();
+  ck_assert_ptr_nonnull(out);
+  lp_report_table(out, &s->run, &s->suite, (lp_style){.color = false});
+  char *text = certified_slurp(out);
+  const size_t n = strlen(text), m = strlen(expected);
+  ck_assert_uint_ge(n, m);
+  ck_assert_str_eq(text + n - m, expected);
+  free(text);
+}
+
+START_TEST(less_than_all_never_reads_as_all) {
+  certified s;
+  certified_set_up(&s, questions_text, right_answers);
+  s.run.n_results = s.run.n_selected = 8874;
+  s.run.n_ran = 8873;
+  check_last_line(&s, "\nCONFORMS on 8873 of 8874 cases (99.9%): outcomes:a.jsonl\n");
+  s.run.n_ran = 43;
+  check_last_line(&s, "\nCONFORMS on 43 of 8874 cases (0.5%): outcomes:a.jsonl\n");
+  certified_tear_down(&s);
+}
+END_TEST
+
+START_TEST(a_refusal_does_not_conform) {
+  certified s;
+  char answers[2 * sizeof right_answers];
+  const int first = (int)(strchr(right_answers, '\n') + 1 - right_answers);
+  snprintf(answers, sizeof answers, "%.*s%s", first, right_answers,
+           "{\"id\": \"t/l 1\", \"loss\": \"l1\", \"outcome\": {\"status\": \"unsupported\"}}\n");
+  certified_set_up(&s, questions_text, answers);
+  check_last_line(&s, "\nDOES NOT CONFORM: outcomes:a.jsonl\n");
+  certified_tear_down(&s);
+}
+END_TEST
+
+START_TEST(what_is_missing_of_no_conformity_is_said_too) {
+  certified s;
+  certified_set_up(&s, questions_text, strchr(right_answers, '\n') + 1);
+  s.run.counts[LP_VERDICT_FAIL]++;
+  check_last_line(&s, "\nDOES NOT CONFORM: outcomes:a.jsonl; 1 of 2 cases unanswered or unsupported\n");
+  certified_tear_down(&s);
+}
+END_TEST
+
+START_TEST(losses_without_gradients_are_said_beside_the_verdict) {
+  certified s;
+  certified_set_up(&s, questions_text, right_answers);
+  for (int i = 0; i < s.run.n_losses; i++) {
+    lp_loss_summary *l = &s.run.losses[i];
+    l->gradient.judged = 0;
+    l->undeclared = 2;
+    check_last_line(&s, i == 0 ? "\nCONFORMS (no gradients declared of 1 of 2 losses): outcomes:a.jsonl\n"
+                               : "\nCONFORMS (losses only; no gradients declared): outcomes:a.jsonl\n");
+  }
   certified_tear_down(&s);
 }
 END_TEST
@@ -109,8 +167,14 @@ START_TEST(colours_are_for_terminals) {
 END_TEST
 
 int main(void) {
-  const TTest *const tests[] = {a_table_of_passes, a_table_of_failures,
+  const TTest *const tests[] = {a_table_of_passes,
+                                a_table_of_failures,
                                 what_was_not_answered_is_said_beside_the_verdict,
-                                a_run_that_was_cut_short_does_not_conform, colours_are_for_terminals};
+                                less_than_all_never_reads_as_all,
+                                a_refusal_does_not_conform,
+                                what_is_missing_of_no_conformity_is_said_too,
+                                losses_without_gradients_are_said_beside_the_verdict,
+                                a_run_that_was_cut_short_does_not_conform,
+                                colours_are_for_terminals};
   return run_tests("terminal", tests, sizeof tests / sizeof tests[0]);
 }

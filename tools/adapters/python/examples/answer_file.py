@@ -2,9 +2,10 @@
 
     lossproof generate --loss smooth_l1 -o questions.h5
     python3 answer_file.py questions.h5 answers.jsonl numpy_smooth_l1        anywhere
-    lossproof judge questions.h5 answers.jsonl
+    lossproof judge questions.h5 answers.jsonl --manifest answers.jsonl.manifest
 
-The third word is a module whose functions are named like the losses: def smooth_l1(case). Default: torch_losses.
+The third word is a module whose functions are named like the losses: def smooth_l1(case). Default: torch_losses. Its
+MANIFEST, where it has one, says what it can do: what it does not declare is not held against it.
 golden/README.md documents every dataset. Answers are JSON Lines: cases without inputs and with an outcome."""
 
 import importlib
@@ -90,6 +91,9 @@ def main(asked, answered, module="torch_losses"):
             outcome = json.loads(answer({case.loss: function}, case))
             line = {"id": outcome.pop("id"), "loss": case.loss, "outcome": outcome}
             out.write(json.dumps(line) + "\n")
+    if hasattr(functions, "MANIFEST"):
+        with open(answered + ".manifest", "w", encoding="utf-8") as out:
+            json.dump(functions.MANIFEST, out)
 
 
 if __name__ == "__main__":

@@ -5,6 +5,8 @@ from lossproof_adapter import Reject, serve, sum_to
 
 np.seterr(all="ignore")
 
+MANIFEST = {"dtypes": ["float64", "float32"], "special_values": False, "validates": False}
+
 
 def smooth_l1(case):
     if case.reduction not in ("none", "mean", "sum") or not case.beta >= 0:
@@ -19,5 +21,4 @@ def smooth_l1(case):
 
 
 if __name__ == "__main__":
-    can = {"dtypes": ["float64", "float32"], "special_values": False, "validates": False}
-    serve({"smooth_l1": smooth_l1}, name="numpy", version=np.__version__, **can)
+    serve({"smooth_l1": smooth_l1}, name="numpy", version=np.__version__, **MANIFEST)
