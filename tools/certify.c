@@ -142,6 +142,35 @@ static int report(lp_certification *run, const lp_suite *suite, const options *o
   return run->interrupted ? report_interrupted(run, suite, o) : lp_report_everything(run, suite, &o->outputs);
 }
 
+/* The suites that a case's id may begin with, in the order in which they come. */
+static void print_suites(FILE *out, const lp_suite *suite) {
+  enum { MOST = 32 };
+  const char *seen[MOST];
+  int n = 0;
+  for (int i = 0; i < suite->count && n < MOST; i++) {
+    const char *id = suite->entries[i].c.id;
+    const size_t length = strcspn(id, "/") + 1;
+    bool is_new = true;
+    for (int k = 0; k < n && is_new; k++) is_new = strncmp(seen[k], id, length) != 0;
+    if (!is_new) continue;
+    fprintf(out, "%s%.*s", n > 0 ? ", " : "", (int)length - 1, id);
+    seen[n++] = id;
+  }
+}
+
+/* A word that names nothing is probably misspelled. */
+static void hint_at_names(const lp_certification *run, const lp_suite *suite, const options *o) {
+  if (run->n_selected > 0 || suite->count == 0) return;
+  if (o->run.id) {
+    fprintf(stderr, "hint: none of %d cases is called \"%s\"; their names begin like %s\n", suite->count, o->run.id,
+            suite->entries[0].c.id);
+  } else if (o->run.suite) {
+    fprintf(stderr, "hint: no case is of suite \"%s\"; there are ", o->run.suite);
+    print_suites(stderr, suite);
+    fputs("\n", stderr);
+  }
+}
+
 static int certify_suite(lp_candidate *candidate, const lp_suite *suite, const lp_errata *errata, const options *o) {
   lp_error error;
   lp_certification run;
@@ -152,6 +181,7 @@ static int certify_suite(lp_candidate *candidate, const lp_suite *suite, const l
     return status == LP_IO ? LP_EXIT_NO_CANDIDATE : exit_code;
   }
   const int exit_code = report(&run, suite, o);
+  hint_at_names(&run, suite, o);
   lp_certification_clear(&run);
   return exit_code;
 }
