@@ -2,6 +2,7 @@
 
 #include <math.h>
 #include <stdint.h>
+#include <string.h>
 
 #include "reference/exact/budget.h"
 #include "reference/registry.h"
@@ -47,6 +48,38 @@ static void print_row(FILE *out, const lp_loss_summary *s, lp_style style) {
   fprintf(out, "  %5c", lp_grade_letter(worst_grade(s)));
   fprintf(out, "  %4d/%-4d %6ld  %s%s%s\n", bits_set(s->regimes) + bits_set(s->rejects & s->loss->rejects), wanted,
           s->errata, lp_paint_start(style, j.paint), j.word, lp_paint_stop(style));
+}
+
+static bool any_ran(const lp_certification *run) {
+  for (int i = 0; i < run->n_losses; i++) {
+    if (run->losses[i].ran > 0) return true;
+  }
+  return false;
+}
+
+/* The losses of which nothing ran, beside others that did: a line of names says it. */
+static void print_absent(FILE *out, const lp_certification *run) {
+  enum { WIDTH = 100, INDENT = 11 };
+  int column = 0;
+  for (int i = 0; i < run->n_losses; i++) {
+    const char *name = run->losses[i].loss->name;
+    if (run->losses[i].ran > 0) continue;
+    const bool wraps = column > 0 && column + 2 + (int)strlen(name) > WIDTH;
+    const char *before = column == 0 ? "" : wraps ? ",\n" : ", ";
+    fprintf(out, "%s", before);
+    if (column == 0 || wraps) fprintf(out, "%-*s", INDENT, wraps ? "" : "not run");
+    column = (column == 0 || wraps ? INDENT : column + 2) + (int)strlen(name);
+    fputs(name, out);
+  }
+  if (column > 0) fputc('\n', out);
+}
+
+static void print_rows(FILE *out, const lp_certification *run, lp_style style) {
+  const bool some = any_ran(run);
+  for (int i = 0; i < run->n_losses; i++) {
+    if (run->losses[i].ran > 0 || !some) print_row(out, &run->losses[i], style);
+  }
+  if (some) print_absent(out, run);
 }
 
 static const char *conclusion(const lp_certification *run, lp_paint *p) {
@@ -185,7 +218,7 @@ void lp_report_table(FILE *out, const lp_certification *run, const lp_suite *sui
   fprintf(out, "%s%-18s %6s %8s  %9s  %6s  %9s  %6s  %5s  %9s %6s  %s%s\n", lp_paint_start(style, LP_BOLD), "loss",
           "cases", "rejected", "value ulp", "ratio", "grad. ulp", "ratio", "grade", "regimes", "errata", "verdict",
           lp_paint_stop(style));
-  for (int i = 0; i < run->n_losses; i++) print_row(out, &run->losses[i], style);
+  print_rows(out, run, style);
   fprintf(out, "\n");
   print_summary(out, run, style);
 }
