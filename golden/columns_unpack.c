@@ -311,6 +311,9 @@ static lp_status check_absent(const slot_columns *s, size_t i, lp_error *error) 
   return check_spans(s, i, -1, 0, error);
 }
 
+/* float64 is how answers of every dtype may be stored, as PyTorch's are in the fixtures: it claims none. */
+static void note_unstated(lp_outcome *outcome) { outcome->unstated |= 1u << (outcome->n_outputs - 1); }
+
 static lp_status unpack_tensor(const unpacker *u, const slot_columns *s, size_t i, lp_error *error) {
   char word[16];
   int64_t shape[LP_MAX_RANK];
@@ -324,6 +327,7 @@ static lp_status unpack_tensor(const unpacker *u, const slot_columns *s, size_t 
   const int rank = s->rank->bytes[i];
   LP_TRY(read_shape(shape, s, i, rank, error));
   lp_tensor *tensor = lp_slot_place(s->slot, &u->entries[i]);
+  if (s->slot->role == LP_SLOT_OUTPUT && dtype == LP_FLOAT64) note_unstated(&u->entries[i].outcome);
   lp_status status = lp_tensor_init(tensor, dtype, rank, shape, error);
   if (status != LP_OK) return lp_blame(error, status, s->shape->path);
   LP_TRY(check_spans(s, i, lp_pool_of(dtype), tensor->numel, error));

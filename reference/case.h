@@ -63,7 +63,7 @@ typedef struct lp_outcome {
   const char *message;               /* of a rejection or worse; never NULL, "" otherwise */
   int n_outputs;                     /* 0 unless kind is LP_OUTCOME_OK */
   lp_output outputs[LP_MAX_OUTPUTS]; /* the loss first, then gradients in input order */
-  unsigned unstated;                 /* bit k: the text that outputs[k] was read from names no dtype */
+  unsigned unstated;                 /* bit k: the file that outputs[k] was read from claims no dtype for it */
 } lp_outcome;
 
 /* "ok", "rejected", "unsupported", "crashed", "timed_out". */

@@ -4,6 +4,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "golden/hdf5.h"
 #include "golden/json.h"
 #include "harness/certify.h"
 #include "reference/tests/testing.h"
@@ -31,6 +32,20 @@ static void write_file(char path[64], const char *text) {
   close(fd);
 }
 
+static enum { AS_JSON, AS_HDF5 } stored = AS_JSON;
+
+static void write_answers(char path[64], const char *answers) {
+  lp_suite given;
+  lp_json_shape shape;
+  lp_error error = {0};
+  write_file(path, answers);
+  if (stored == AS_JSON) return;
+  ck_assert_int_eq(lp_suite_init(&given, &error), LP_OK);
+  ck_assert_int_eq(lp_json_read_text(&given, &shape, answers, strlen(answers), "a", &error), LP_OK);
+  ck_assert_msg(lp_hdf5_write(&given, given.entries[0].c.loss, path, &error) == LP_OK, "%s", error.message);
+  lp_suite_clear(&given);
+}
+
 /* manifest: NULL for none. */
 static void set_up(scene *s, const char *questions, const char *answers, const char *manifest) {
   lp_error error = {0};
@@ -44,7 +59,7 @@ static void set_up(scene *s, const char *questions, const char *answers, const c
   write_file(s->path, "{\"format\": \"lossproof errata 1\", \"pytorch\": \"2.13.0\", \"errata\": []}");
   ck_assert_int_eq(lp_errata_read(&s->errata, s->path, &error), LP_OK);
   unlink(s->path);
-  write_file(s->path, answers);
+  write_answers(s->path, answers);
   if (manifest) {
     ck_assert_int_eq(lp_manifest_init(&declared, s->suite.arena, "n", "v", 1u << LP_FLOAT64, &error), LP_OK);
     ck_assert_int_eq(lp_manifest_read(&declared, s->suite.arena, manifest, strlen(manifest), &error), LP_OK);
@@ -106,6 +121,20 @@ START_TEST(the_right_dtypes_may_be_stated_or_not) {
                  ANSWER("a",
                         "\"status\": \"ok\", \"loss\": {\"dtype\": \"float16\", \"shape\": [1], \"data\": "
                         "\"ADQ=\"}, \"grad\": {\"input\": [1], \"target\": [-1]}"));
+}
+END_TEST
+
+/* float64 is how HDF5 holds numbers of every dtype, PyTorch's in the fixtures among them; a narrower dtype is a claim.
+ */
+START_TEST(answers_in_hdf5_claim_the_narrow_dtypes_only) {
+  stored = AS_HDF5;
+  check_conforms(QUESTION("a", "float16"), ANSWER("a", NUMBERS));
+  check_conforms(QUESTION("a", "float16"), ANSWER("a", NUMBERS ", \"dtypes\": {\"loss\": \"float64\"}"));
+  check_fails(QUESTION("a", "float64"), ANSWER("a", NUMBERS ", \"dtypes\": {\"grad/target\": \"float32\"}"),
+              LP_CAUSE_GARBAGE, "garbage: grad/target: expected float64, got float32");
+  check_fails(QUESTION("a", "float16"), ANSWER("a", NUMBERS ", \"dtypes\": {\"loss\": \"float32\"}"), LP_CAUSE_GARBAGE,
+              "garbage: loss: expected float16, got float32");
+  stored = AS_JSON;
 }
 END_TEST
 
@@ -172,9 +201,12 @@ START_TEST(gradients_that_are_not_declared_are_counted) {
 }
 END_TEST
 
-int main(void) {
+int main(int argc, char **argv) {
+  int exit_status;
+  if (lp_hdf5_serve_reader(&exit_status, argc, argv)) return exit_status;
   const TTest *const tests[] = {a_stated_dtype_must_be_the_one_asked_for,
                                 the_right_dtypes_may_be_stated_or_not,
+                                answers_in_hdf5_claim_the_narrow_dtypes_only,
                                 numbers_without_a_dtype_are_of_the_dtype_asked_for,
                                 what_must_be_rejected_has_no_dtype,
                                 an_explicit_refusal_fails,
