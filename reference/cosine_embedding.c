@@ -73,10 +73,13 @@ static bool unequal_widths(const lp_plan *plan) {
 
 static bool collects(const lp_plan *plan, int input) { return unequal_widths(plan) || lp_rows_shared(plan, input); }
 
+/* For an operand: the one element of a row that is stretched to none is still squared. */
+static int64_t room_of(int64_t components) { return components > 0 ? components : 1; }
+
 /* Two rows of operands, and what the gradients need. */
 static size_t scratch_of(const lp_plan *plan) {
   const int64_t n = plan->extent[COMPONENTS];
-  int64_t size = 2 * n;
+  int64_t size = 2 * room_of(n);
   for (int i = INPUT1; i <= INPUT2; i++) size += lp_rows_sink_size(plan, i, collects(plan, i), n + 1);
   return (size_t)size;
 }
@@ -128,7 +131,7 @@ static rows rows_of(const lp_plan *plan, double **scratch) {
   for (int i = 0; i < 2; i++) {
     r.v[i].copy = *scratch;
     r.v[i].width = lp_rows_width(&plan->c->inputs[i]);
-    *scratch += n;
+    *scratch += room_of(n);
   }
   return r;
 }
@@ -155,7 +158,7 @@ static void load_rows(rows *r, const lp_plan *plan, const lp_row_cursor *at) {
   for (int i = 0; i < 2; i++) {
     const lp_tensor *t = &plan->c->inputs[i];
     vector *v = &r->v[i];
-    v->x = lp_rows_operand(v->copy, t, at->offset[i], r->n);
+    v->x = lp_rows_operand(v->copy, t, at->offset[i], room_of(r->n));
     v->integer = t->f64 == NULL ? integer_norm(t, at->offset[i], v->width) : 0.0;
   }
   r->label = lp_tensor_get(&plan->c->inputs[TARGET], at->offset[TARGET]);
@@ -283,9 +286,22 @@ static bool finite_rows(const rows *r) {
   return finite;
 }
 
+static bool holds_nan(const rows *r) {
+  bool nan = false;
+  for (int i = 0; i < 2; i++) {
+    const vector *v = &r->v[i];
+    if (v->integer < 0.0) nan = true;
+    for (int64_t k = 0; k < v->width; k++) nan = nan || isnan(v->x[k]);
+  }
+  return nan;
+}
+
+/* No components: 0 over any norm, even an infinite one. */
+static double unusual_cosine(const rows *r) { return r->n == 0 && !holds_nan(r) ? 0.0 : (double)NAN; }
+
 static void measure_rows(rows *r) {
   r->way = plain_cosine(r) ? PLAIN : finite_rows(r) ? BIG : UNUSUAL;
-  if (r->way == UNUSUAL) r->cosine = lp_whole(NAN);
+  if (r->way == UNUSUAL) r->cosine = lp_whole(unusual_cosine(r));
   if (r->way == BIG) {
     big_cosine(r);
     big_value(r);
@@ -460,11 +476,14 @@ static uint64_t regimes_of_vector(const vector *v) {
   return bit_if(zero, ZERO_VECTOR) | bit_if(sum <= epsilon, EPSILON_DOMINATES);
 }
 
+/* Not where cos - margin underflows. */
+static bool at_kink(const rows *r) { return r->way == BIG ? r->big_value.high == 0.0 : r->value.high == 0.0; }
+
 static uint64_t regimes_of_rows(const lp_plan *plan, const rows *r) {
   const bool finite = finite_rows(r) && isfinite(r->gain.upstream) && isfinite(r->margin);
   bool moderate = lp_rows_moderate(r->gain.upstream) && lp_rows_moderate(r->margin);
   uint64_t set = bit(r->label == 1.0 ? TARGET_1 : r->label == -1.0 ? TARGET_MINUS_1 : TARGET_OTHER);
-  if (r->label == -1.0) set |= bit(r->direction != 0.0 ? ACTIVE : INACTIVE) | bit_if(r->value.high == 0.0, KINK);
+  if (r->label == -1.0) set |= bit(r->direction != 0.0 ? ACTIVE : INACTIVE) | bit_if(at_kink(r), KINK);
   for (int i = 0; i < 2; i++) {
     moderate = moderate && lp_rows_all_moderate(r->v[i].x, r->v[i].width);
     set |= regimes_of_vector(&r->v[i]);

@@ -428,6 +428,20 @@ static void enter_loss(const item *i) {
   enter_if(b, infinite, i->zeroed ? ZEROED : INFINITE_LOSS);
 }
 
+/* Does arithmetic in doubles, of exponentials and of their sum, decide whether it is 2^-20 off 1? scratch: sum - 1 */
+static void look_at_border(item *i) {
+  arf_t border, width;
+  arf_init(border);
+  arf_init(width);
+  arf_abs(border, arb_midref(&i->scratch));
+  arf_set_si_2exp_si(width, 1, -20);
+  arf_sub(border, border, width, i->b->precision, ARF_RND_DOWN);
+  arf_set_si_2exp_si(width, i->q.n_classes + 4, -52);
+  if (arf_cmpabs(border, width) <= 0) i->b->exact->near_switches++;
+  arf_clear(border);
+  arf_clear(width);
+}
+
 /* Do the probabilities of the frame add up to 1, up to 2^-20? */
 static bool is_normalised(item *i, int64_t t) {
   const arb_struct *row = i->paths.weights + t * i->q.n_classes;
@@ -438,6 +452,7 @@ static bool is_normalised(item *i, int64_t t) {
     numbers = numbers && (special == 0.0 || special == -(double)INFINITY);
     arb_add(&i->scratch, &i->scratch, &row[c], i->b->precision);
   }
+  if (numbers) look_at_border(i);
   return numbers && arf_cmpabs_2exp_si(arb_midref(&i->scratch), -20) < 0;
 }
 

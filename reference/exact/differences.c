@@ -9,7 +9,10 @@
 #include "reference/draw.h"
 #include "reference/exact/differences_internal.h"
 
-enum { SPREAD = 15 /* weights in a direction are +-1 .. +-15 */, FIRST_MOVE = 128 };
+enum {
+  SPREAD = 15,      /* weights in a direction are +-1 .. +-15 */
+  FIRST_MOVE = 1280 /* the inputs are multiples of 2^-1074: the places come nearer than any two of them are apart */
+};
 
 int64_t lp_difference_numel(const lp_difference_run *r, int input) { return r->plan->c->inputs[input].numel; }
 
@@ -430,7 +433,7 @@ static bool is_sharp(const lp_exact *exact) {
 static lp_status evaluate_claim(const lp_difference_run *r, lp_exact *claim, lp_error *error) {
   for (slong precision = LP_DIFFERENCES_PRECISION;; precision *= 2) {
     const bool last = precision >= LP_EXACT_PRECISION_MAX;
-    const lp_exact_options options = {.precision = last ? LP_EXACT_PRECISION_MAX : precision};
+    const lp_exact_options options = {.precision = last ? LP_EXACT_PRECISION_MAX : precision, .every_effect = true};
     LP_TRY(evaluate(r, claim, r->plan, &options, error));
     if (last || is_sharp(claim)) return LP_OK;
     lp_exact_clear(claim);

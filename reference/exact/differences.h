@@ -11,7 +11,8 @@
  *                       error of at most 2 |E - d(r h)|, twice the correction, O(r h). Really it is O(r h^2).
  * h shrinks until these are below 10^-25 too. Both bounds suppose that the error at r h is smaller than the error at h,
  * which holds where F is smooth on the stencil and which no number of evaluations can prove; radii are proven. So what
- * speaks against the claim must be the same from places 2^-128 as far before it is believed.
+ * speaks against the claim must be the same from places 2^-1280 as far before it is believed: nearer than any two
+ * different inputs are to each other, so that no feature of their size lies within.
  *
  * Kinks. Where the switches at +-h or +-r h take other sides than at 0 (lp_exact.signature), h shrinks, down to
  * 2^-2048. If they still do, the kink is at 0 itself and the one-sided derivatives stand in for the central one. These

@@ -52,7 +52,7 @@ typedef struct lp_kink {
   int64_t term;            /* element of the unreduced loss that it belongs to */
   int group;               /* from 1 on; 0: the kink is chosen alone */
   double dual;             /* of the group, >= 1 */
-  lp_kink_effect *effects; /* none where the gradient does not change */
+  lp_kink_effect *effects; /* none where the gradient does not change, or not so that its budget would show it */
   int n_effects;
 } lp_kink;
 
@@ -75,6 +75,7 @@ typedef struct lp_exact_options {
   slong precision;       /* the first one tried, LP_EXACT_PRECISION_MIN or more; 0: that */
   const lp_shift *shift; /* displacements of the inputs, or NULL */
   bool value_only;       /* no gradients, no kinks */
+  bool every_effect;     /* of kinks: even those that vanish within the budget of the gradient */
   bool no_kinks;         /* gradients, but not what other sides of switches would make of them */
   long stand_in;         /* infinite inputs, parameters and upstream gradients count as +-2^h; 0: as infinities */
   long stand_in_step;    /* those of different elements as 2^(h + step k), k modulo stand_in_ranks unless that is 0 */

@@ -163,11 +163,21 @@ static bool is_negligible(const lp_kink_effect *effect, int side, const mag_t sc
   return negligible;
 }
 
+/* As an exact function, budgets apart. */
+static bool changes_exactly_nothing(const lp_kink *kink, const lp_kink_effect *effect) {
+  bool nothing = true;
+  for (int side = 0; side < 3; side++) {
+    nothing = nothing && effect->class[side] == effect->class[kink->side + 1] && arb_is_zero(&effect->change[side]);
+  }
+  return nothing;
+}
+
 /* No other class, no change, and no more rounding on the other sides than the number's scale allows for: where a term
  * is shut and its number 0, what cancels behind the gate leaves rounding errors. */
 static bool changes_nothing(const lp_exact_run *run, const lp_kink *kink, const lp_kink_effect *effect) {
   const lp_exact_output *out = &run->exact->outputs[effect->output];
   const mag_struct *scale = &out->numbers[effect->index].scale;
+  if (run->options->every_effect) return changes_exactly_nothing(kink, effect);
   bool nothing = true;
   mag_t wide;
   mag_init(wide);

@@ -17,7 +17,9 @@ static const char *const regimes[N_REGIMES] = {"nonzero", "tie", "non-finite", "
 
 static void enter_regimes(lp_tape *t, const lp_plan *plan, int64_t index, lp_x d) {
   const bool finite = lp_exact_reads_finite(t, plan, index);
-  lp_x_enter(t, !finite ? NON_FINITE : lp_x_sign(t, d) == LP_AT ? TIE : NONZERO);
+  const bool tie = finite && lp_x_sign(t, d) == LP_AT;
+  lp_x_enter(t, !finite ? NON_FINITE : tie ? TIE : NONZERO);
+  if (!tie && lp_x_is_near(t, d)) lp_x_doubt_regimes(t); /* of an integer that the dtype lacks */
   if (plan->c->has_input[LP_EXACT_WEIGHT]) lp_x_enter(t, WEIGHTED);
 }
 

@@ -305,6 +305,8 @@ void lp_x_note(lp_tape *t, int64_t choice) {
 
 void lp_x_enter(lp_tape *t, int regime) { t->entered |= UINT64_C(1) << regime; }
 
+void lp_x_doubt_regimes(lp_tape *t) { t->near++; }
+
 /* --- reading --- */
 
 lp_class lp_x_class(const lp_tape *t, lp_x a) { return lp_tape_at(t, a)->class; }

@@ -203,6 +203,8 @@ void lp_x_limit_range(lp_tape *t);
 void lp_x_note(lp_tape *t, int64_t choice);
 
 void lp_x_enter(lp_tape *t, int regime);
+/* Rounding may put the case into other regimes than those entered: a border that is no switch is near. */
+void lp_x_doubt_regimes(lp_tape *t);
 
 /* --- reading --- */
 

@@ -596,8 +596,19 @@ static lp_x hinge_of(lp_tape *t, const triplet *tr) {
   return hinge == LP_BELOW ? lp_x_shut(t, s) : s;
 }
 
+/* A norm below the smallest double (many components to the power of a tiny negative p) is 0 in doubles. */
+static void enter_norm_zero(lp_tape *t, lp_x norm) {
+  const arb_struct *ball = lp_x_ball(t, norm);
+  if (lp_x_class(t, norm) != LP_FINITE) return;
+  if (arb_is_zero(ball)) {
+    lp_x_enter(t, NORM_ZERO);
+  } else if (arf_cmpabs_2exp_si(arb_midref(ball), -1074) < 0) {
+    lp_x_doubt_regimes(t);
+  }
+}
+
 static void enter_regimes_of_leg(lp_tape *t, const leg *l) {
-  if (lp_x_class(t, l->norm) == LP_FINITE && arb_is_zero(lp_x_ball(t, l->norm))) lp_x_enter(t, NORM_ZERO);
+  enter_norm_zero(t, l->norm);
   if (l->zeros > 0) lp_x_enter(t, COMPONENT_ZERO);
 }
 

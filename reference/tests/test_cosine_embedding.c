@@ -123,6 +123,40 @@ START_TEST(kink_that_rounding_misses) {
 }
 END_TEST
 
+/* x.y = 2^-2148 over E is above 0, but no double is. */
+START_TEST(no_kink_where_the_cosine_underflows) {
+  lp_trial *t = run_row("1", (double[]){5e-324}, (double[]){5e-324}, -1, 0);
+  check_same(trial_loss(t, 0), 0.0);
+  ck_assert(!trial_regime(t, "kink") && trial_regime(t, "active"));
+  trial_free(t);
+}
+END_TEST
+
+/* A row of one number beside one of none: the sum over no products is 0, and the norm need only be a number. */
+static lp_trial *beside_nothing(lp_dtype dtype, const double *x) {
+  lp_trial *t = pair_of("1 0", NULL, x, "1", (double[]){1}, "sum");
+  trial_tensor(t, "input2", dtype, "1 1", x);
+  run_it(t);
+  return t;
+}
+
+START_TEST(rows_beside_nothing) {
+  static const double numbers[] = {2.0, INFINITY, -INFINITY, 1e200};
+  for (int i = 0; i < 4; i++) {
+    lp_trial *t = beside_nothing(LP_FLOAT64, &numbers[i]);
+    check_same(trial_loss(t, 0), 1.0);
+    ck_assert((isnan(trial_grad(t, "input2", 0)) != 0) == (isinf(numbers[i]) != 0));
+    trial_free(t);
+  }
+  lp_trial *t = beside_nothing(LP_FLOAT64, (double[]){NAN});
+  ck_assert(isnan(trial_loss(t, 0)) && isnan(trial_grad(t, "input2", 0)));
+  trial_free(t);
+  t = beside_nothing(LP_INT16, (double[]){710.0}); /* its square wraps to a negative number */
+  ck_assert(isnan(trial_loss(t, 0)) && !trial_regime(t, "zero-vector"));
+  trial_free(t);
+}
+END_TEST
+
 static const double x20[] = {0.3, -1.2, 0.7,  2.1,  -0.4, 0.9, 0.35,  -0.15, 1.6,  0.2,
                              0.4, 0.25, -0.6, 0.85, 1.2,  0.3, -1.25, 0.7,   2.15, -0.45};
 static const double y20[] = {0.11, -0.93, 0.52,  1.17, 0.64, 0.22, -0.31, -0.47, 1.13, 0.75,
@@ -397,6 +431,8 @@ int main(void) {
                                 parallel_rows_keep_their_digits,
                                 kinks,
                                 kink_that_rounding_misses,
+                                no_kink_where_the_cosine_underflows,
+                                rows_beside_nothing,
                                 gradients_are_derivatives,
                                 reductions_count_every_row,
                                 broadcast_rows,

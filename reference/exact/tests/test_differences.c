@@ -142,6 +142,45 @@ START_TEST(tiny_denominator_agrees) {
 }
 END_TEST
 
+/* Behind an upstream gradient of 1e-54 and under a scale that is boundless: kinks that no budget shows. */
+START_TEST(kinks_within_their_budgets_agree) {
+  lp_trial *t = trial_new("hinge_embedding");
+  trial_param(t, "margin", 0.0);
+  trial_real(t, "input", "2", (double[]){0.0, 0.5});
+  trial_real(t, "target", "2", (double[]){-1.0, -1.0});
+  trial_upstream(t, "", (double[]){1e-300});
+  check_agrees(t, 2);
+  trial_free(t);
+  t = trial_new("cosine_embedding");
+  trial_tensor(t, "input1", LP_FLOAT16, "1 1", (double[]){0.5});
+  trial_tensor(t, "input2", LP_FLOAT16, "1 1", (double[]){0.0});
+  trial_real(t, "target", "1", (double[]){-1.0});
+  check_agrees(t, 2);
+  trial_free(t);
+}
+END_TEST
+
+/* What the first places are much too far away to see: a pole 2^-1020 beside the weights, a norm's bend at 5e-324. */
+START_TEST(features_narrower_than_the_stencil_agree) {
+  const lp_differences_options options = {.directions = 2};
+  lp_trial *t = trial_new("mse");
+  trial_real(t, "input", "2", (double[]){0.0, 0.0});
+  trial_real(t, "target", "2", (double[]){0.0625, 0.0625});
+  trial_real(t, "weight", "2", (double[]){0x1p-1022, 0x1p-1022});
+  lp_differences found = look(t, &options);
+  check_found(&found, 0, 0, 0);
+  trial_free(t);
+  t = trial_new("triplet_margin");
+  trial_param(t, "eps", 0.0);
+  trial_real(t, "anchor", "1 1", (double[]){0.0});
+  trial_real(t, "positive", "1 1", (double[]){0.0});
+  trial_real(t, "negative", "1 1", (double[]){5e-324});
+  found = look(t, NULL);
+  check_found(&found, 0, 0, 0);
+  trial_free(t);
+}
+END_TEST
+
 START_TEST(groups_agree) {
   lp_trial *t = trial_new("triplet_margin");
   trial_param(t, "eps", 0.0);
@@ -549,6 +588,8 @@ int main(void) {
                                 shared_kinks_agree,
                                 steep_slopes_agree,
                                 tiny_denominator_agrees,
+                                kinks_within_their_budgets_agree,
+                                features_narrower_than_the_stencil_agree,
                                 groups_agree,
                                 kinks_that_keep_each_other_agree,
                                 derivative_of_ctc_agrees,
