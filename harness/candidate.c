@@ -16,8 +16,8 @@ struct lp_candidate {
   int tampering; /* an lp_tampering */
 };
 
-static const lp_door *const doors[] = {&lp_door_reference, &lp_door_exact, &lp_door_plugin, &lp_door_exec,
-                                       &lp_door_outcomes};
+static const lp_door *const doors[] = {&lp_door_reference, &lp_door_exact,    &lp_door_plugin,
+                                       &lp_door_exec,      &lp_door_outcomes, &lp_door_zoo};
 
 enum { N_DOORS = sizeof doors / sizeof doors[0] };
 

@@ -18,7 +18,7 @@ typedef struct lp_door {
   void (*close)(void *state);
 } lp_door;
 
-extern const lp_door lp_door_reference, lp_door_exact, lp_door_outcomes, lp_door_plugin, lp_door_exec;
+extern const lp_door lp_door_reference, lp_door_exact, lp_door_outcomes, lp_door_plugin, lp_door_exec, lp_door_zoo;
 
 /* The outcome of a case that no answer came to; LP_CONDUCT_GOOD is not meant. message is kept. */
 void lp_answer_died(lp_answer *answer, lp_conduct conduct, const char *message);

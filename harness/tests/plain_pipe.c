@@ -7,7 +7,7 @@
 #include <jansson.h>
 
 #include "golden/json.h"
-#include "harness/tests/plain/plain.h"
+#include "harness/plain/plain.h"
 
 static const char greeting[] =
     "{\"lossproof\": {\"protocol\": 1}, \"name\": \"plain\", \"version\": \"1.0\", \"manifest\": {\"dtypes\": "

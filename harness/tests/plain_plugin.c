@@ -4,7 +4,7 @@
 
 #include "golden/packed.h"
 #include "harness/doors/lossproof/plugin.h"
-#include "harness/tests/plain/plain.h"
+#include "harness/plain/plain.h"
 #include "reference/registry.h"
 
 /* A dense copy of a tensor whose elements may stand anywhere. */

@@ -6,7 +6,7 @@
 #include <string.h>
 
 #include "golden/arena.h"
-#include "harness/tests/plain/plain.h"
+#include "harness/plain/plain.h"
 #include "reference/exact/budget.h"
 #include "reference/exact/exact.h"
 #include "reference/tests/testing.h"

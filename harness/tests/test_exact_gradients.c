@@ -8,7 +8,7 @@
 
 #include "golden/hdf5.h"
 #include "harness/difference.h"
-#include "harness/tests/plain/plain.h"
+#include "harness/plain/plain.h"
 #include "reference/exact/budget.h"
 #include "reference/exact/differences.h"
 #include "reference/registry.h"

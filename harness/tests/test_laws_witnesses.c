@@ -10,7 +10,7 @@
 
 #include "golden/hdf5.h"
 #include "harness/laws.h"
-#include "harness/tests/plain/plain.h"
+#include "harness/plain/plain.h"
 #include "reference/exact/exact.h"
 #include "reference/registry.h"
 #include "reference/tests/testing.h"

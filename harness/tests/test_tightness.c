@@ -12,7 +12,7 @@
 #include "golden/hdf5.h"
 #include "harness/compose.h"
 #include "harness/generate.h"
-#include "harness/tests/plain/plain.h"
+#include "harness/plain/plain.h"
 #include "reference/exact/budget.h"
 #include "reference/exact/exact.h"
 #include "reference/registry.h"

@@ -1,4 +1,4 @@
-#include "harness/tests/plain/plain_run.h"
+#include "harness/plain/plain_run.h"
 
 #include <string.h>
 

@@ -2,7 +2,7 @@
  * posterior. */
 #include <math.h>
 
-#include "harness/tests/plain/plain_run.h"
+#include "harness/plain/plain_run.h"
 
 enum { LOG_PROBS, TARGETS, INPUT_LENGTHS, TARGET_LENGTHS };
 enum { BLANK, ZERO_INFINITY };

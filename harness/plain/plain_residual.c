@@ -1,7 +1,7 @@
 /* Losses of the residual d = input - target. */
 #include <math.h>
 
-#include "harness/tests/plain/plain_run.h"
+#include "harness/plain/plain_run.h"
 
 enum { INPUT, TARGET, WEIGHT };
 enum { BETA };

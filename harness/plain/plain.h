@@ -4,11 +4,11 @@
  *
  * Inputs on which they are wrong nevertheless: where an intermediate result overflows (squares, sums, exp), or
  * underflows before it is multiplied by something large; plain_answer says so. */
-#ifndef LP_HARNESS_TESTS_PLAIN_H
-#define LP_HARNESS_TESTS_PLAIN_H
+#ifndef LP_HARNESS_PLAIN_H
+#define LP_HARNESS_PLAIN_H
 
 #include "golden/arena.h"
-#include "harness/tests/plain/plain_arith.h"
+#include "harness/plain/plain_arith.h"
 #include "reference/plan.h"
 
 typedef struct plain_options {

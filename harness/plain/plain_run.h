@@ -1,8 +1,8 @@
 /* What the plain losses have in common: terms, their reduction, and gradients that several terms contribute to. */
-#ifndef LP_HARNESS_TESTS_PLAIN_RUN_H
-#define LP_HARNESS_TESTS_PLAIN_RUN_H
+#ifndef LP_HARNESS_PLAIN_RUN_H
+#define LP_HARNESS_PLAIN_RUN_H
 
-#include "harness/tests/plain/plain.h"
+#include "harness/plain/plain.h"
 
 /* A contribution to an element of a gradient. */
 typedef struct plain_share {

@@ -1,7 +1,7 @@
 /* triplet_margin: distances between rows in a p-norm, scaled by the largest component so that powers stay in range. */
 #include <math.h>
 
-#include "harness/tests/plain/plain_run.h"
+#include "harness/plain/plain_run.h"
 
 enum { ANCHOR, POSITIVE, NEGATIVE };
 enum { MARGIN, P, EPS, SWAP };

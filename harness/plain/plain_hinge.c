@@ -1,7 +1,7 @@
 /* Losses with a hinge, sharp or soft, at every position. */
 #include <math.h>
 
-#include "harness/tests/plain/plain_run.h"
+#include "harness/plain/plain_run.h"
 
 enum { MARGIN };
 

@@ -1,5 +1,5 @@
 /* Losses of one position: every element of the broadcast inputs for itself. */
-#include "harness/tests/plain/plain_run.h"
+#include "harness/plain/plain_run.h"
 
 static void load(plain_run *run, double *x, int64_t *at, int64_t index) {
   const lp_case *c = run->plan->c;

@@ -1,4 +1,4 @@
-#include "harness/tests/plain/plain_arith.h"
+#include "harness/plain/plain_arith.h"
 
 #include <math.h>
 

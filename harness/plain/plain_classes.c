@@ -1,5 +1,5 @@
 /* multi_margin and multilabel_margin: a row of class scores against one class or several. */
-#include "harness/tests/plain/plain_run.h"
+#include "harness/plain/plain_run.h"
 
 enum { INPUT, TARGET, WEIGHT };
 enum { P, MARGIN };

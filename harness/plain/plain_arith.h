@@ -1,7 +1,7 @@
 /* Arithmetic in a floating dtype: every operation is computed in double and rounded once, as hardware for that dtype
  * does it (for float64 the rounding is the identity). */
-#ifndef LP_HARNESS_TESTS_PLAIN_ARITH_H
-#define LP_HARNESS_TESTS_PLAIN_ARITH_H
+#ifndef LP_HARNESS_PLAIN_ARITH_H
+#define LP_HARNESS_PLAIN_ARITH_H
 
 #include "reference/dtype.h"
 

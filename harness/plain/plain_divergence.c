@@ -1,5 +1,5 @@
 /* poisson_nll and kl_div: losses with an exp or a log of an input. */
-#include "harness/tests/plain/plain_run.h"
+#include "harness/plain/plain_run.h"
 
 enum { INPUT, TARGET };
 enum { LOG_INPUT, FULL, EPS };

@@ -1,7 +1,7 @@
 /* cosine_embedding: 1 - cos, or max(0, cos - margin), of two rows. Squares of large components overflow. */
 #include <math.h>
 
-#include "harness/tests/plain/plain_run.h"
+#include "harness/plain/plain_run.h"
 
 enum { INPUT1, INPUT2, TARGET };
 enum { MARGIN };
