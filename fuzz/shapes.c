@@ -66,6 +66,11 @@ void lp_shape_read(lp_tensor *tensor, const char *text, const int64_t sizes[LP_N
   }
 }
 
+void lp_shape_letters(int letters[LP_MAX_RANK], const char *text) {
+  extent e;
+  for (int axis = 0; axis < LP_MAX_RANK && next_extent(&e, &text); axis++) letters[axis] = e.letter;
+}
+
 static bool matches(int64_t sizes[LP_N_LETTERS], const char *text, const lp_tensor *tensor) {
   extent e;
   int axis = 0;

@@ -13,6 +13,9 @@ bool lp_letter_byte(uint8_t *byte, int letter, int64_t size);
 /* Sets rank and extents, which may be any. `text` is none of the registry's "-". */
 void lp_shape_read(lp_tensor *tensor, const char *text, const int64_t sizes[LP_N_LETTERS]);
 
+/* The letter of every extent of the shape, 0..LP_N_LETTERS-1; -1 where it is a number alone. */
+void lp_shape_letters(int letters[LP_MAX_RANK], const char *text);
+
 /* The first class whose shapes are those of the case for some sizes, -1 when there is none. An input that is left out
  * may have any shape. Sizes of letters that do not occur are -1. */
 int lp_shape_class_of(int64_t sizes[LP_N_LETTERS], const lp_case *c);

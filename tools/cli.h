@@ -85,6 +85,9 @@ void lp_cli_progress(void *context, int done, int total);
 /* bench --doors. loss: NULL for all. */
 int lp_bench_doors(const char *description, const lp_loss *loss, int count, bool json);
 
+/* selfcheck --zoo. loss: NULL for all; dtype, json: NULL for none. */
+int lp_cli_zoo(const lp_loss *loss, const char *dtype, const char *json, int jobs);
+
 /* The verbs, one file each. */
 int lp_verb_bench(int argc, char **argv);
 int lp_verb_certify(int argc, char **argv);
@@ -94,6 +97,7 @@ int lp_verb_explain(int argc, char **argv);
 int lp_verb_generate(int argc, char **argv);
 int lp_verb_judge(int argc, char **argv);
 int lp_verb_list(int argc, char **argv);
+int lp_verb_minimize(int argc, char **argv);
 int lp_verb_plot(int argc, char **argv);
 int lp_verb_replay(int argc, char **argv);
 int lp_verb_run(int argc, char **argv);

@@ -20,6 +20,7 @@ static const verb verbs[] = {
     {"certify", lp_verb_certify, "put an implementation to the suites, and decide"},
     {"generate", lp_verb_generate, "write seeded cases as questions"},
     {"replay", lp_verb_replay, "put one case to an implementation again, and write reproducers"},
+    {"minimize", lp_verb_minimize, "make a failing case as small as it gets, its fault unchanged"},
     {"run", lp_verb_run, "let a candidate answer questions"},
     {"judge", lp_verb_judge, "judge answers to questions"},
     {"selfcheck", lp_verb_selfcheck, "put our own witnesses against one another"},

@@ -5,12 +5,12 @@
 
 #include "harness/certify.h"
 #include "harness/derived.h"
-#include "harness/recast.h"
 #include "reference/registry.h"
 #include "reports/elements.h"
 #include "reports/numbers.h"
 #include "reports/reproducer.h"
 #include "tools/cli.h"
+#include "tools/one_case.h"
 #include "tools/shared.h"
 
 typedef struct options {
@@ -46,56 +46,6 @@ static void parse_address(address *a, const char *name) {
   if (*at == '#') part(a->law, sizeof a->law, at + 1, strlen(at + 1));
 }
 
-static const lp_suite_entry *find(const lp_suite *suite, const char *id) {
-  for (int i = 0; i < suite->count; i++) {
-    if (strcmp(suite->entries[i].c.id, id) == 0) return &suite->entries[i];
-  }
-  return NULL;
-}
-
-enum { LONGEST = LP_MAX_ID_BYTES + 1, NEAR = 3 };
-
-static int smallest(int a, int b, int c) { return a < b ? (a < c ? a : c) : b < c ? b : c; }
-
-/* Edit distance, row by row. */
-static int distance(const char *a, const char *b) {
-  int row[LONGEST + 1];
-  const int n = (int)strnlen(b, LONGEST);
-  for (int j = 0; j <= n; j++) row[j] = j;
-  for (int i = 1; a[i - 1]; i++) {
-    int corner = row[0];
-    row[0] = i;
-    for (int j = 1; j <= n; j++) {
-      const int above = row[j];
-      row[j] = smallest(above + 1, row[j - 1] + 1, corner + (a[i - 1] != b[j - 1]));
-      corner = above;
-    }
-  }
-  return row[n];
-}
-
-static int complain_of_name(const lp_suite *suite, const char *id) {
-  const char *near[NEAR] = {NULL};
-  int far[NEAR] = {LONGEST, LONGEST, LONGEST};
-  for (int i = 0; i < suite->count; i++) {
-    const char *other = suite->entries[i].c.id;
-    int d = distance(id, other);
-    for (int k = 0; k < NEAR; k++) { /* keeps the nearest, in order */
-      if (d >= far[k]) continue;
-      const char *pushed = near[k];
-      const int its = far[k];
-      near[k] = other;
-      far[k] = d;
-      if (!pushed) break;
-      other = pushed;
-      d = its;
-    }
-  }
-  if (!near[0]) return lp_cli_complain("replay: there is no case \"%s\"", id);
-  return lp_cli_complain("replay: there is no case \"%s\"; the nearest names are %s%s%s%s%s", id, near[0],
-                         near[1] ? ", " : "", near[1] ? near[1] : "", near[2] ? ", " : "", near[2] ? near[2] : "");
-}
-
 /* FILE, FILE#ID, or an id of the fixtures or of the files given. wanted: the id, or "" for the only case of the file.
  */
 static lp_status read_cases(lp_suite *suite, const char **wanted, const options *o, lp_error *error) {
@@ -116,30 +66,15 @@ static const lp_suite_entry *choose(const lp_suite *suite, address *a, const cha
     *exit_code = lp_cli_complain("replay: the file holds %d cases: say which, as FILE#ID", suite->count);
     return NULL;
   }
-  const lp_suite_entry *entry = find(suite, wanted);
+  const lp_suite_entry *entry = lp_case_by_id(suite, wanted);
   if (entry) return entry;
   parse_address(a, wanted);
-  entry = find(suite, a->id);
-  if (!entry) *exit_code = complain_of_name(suite, wanted);
+  entry = lp_case_by_id(suite, a->id);
+  if (!entry) *exit_code = lp_complain_of_id("replay", suite, wanted);
   return entry;
 }
 
 /* --- as it is asked ------------------------------------------------------------------------------------------- */
-
-static lp_status recast(lp_suite_entry *entry, lp_arena *arena, const char *word, lp_error *error) {
-  const lp_dtype dtype = lp_dtype_from_name(word);
-  lp_case *from = lp_arena_alloc(arena, 1, sizeof *from);
-  bool exists;
-  if (dtype == LP_DTYPE_COUNT || !lp_dtype_is_floating(dtype)) {
-    return lp_fail(error, LP_INVALID, "replay: expected float64, float32, float16 or bfloat16, got \"%s\"", word);
-  }
-  if (!from) return lp_fail(error, LP_NO_MEMORY, "out of memory");
-  if (dtype == entry->c.dtype) return LP_OK;
-  *from = entry->c;
-  LP_TRY(lp_recast_case(&entry->c, &exists, arena, from, dtype, error));
-  entry->has_outcome = false;
-  return exists ? LP_OK : lp_fail(error, LP_INVALID, "replay: PyTorch refuses %s in %s", from->id, word);
-}
 
 static const lp_law *law_of(const char *word) {
   char name[LP_NAME_MAX];
@@ -174,7 +109,7 @@ static lp_status prepare(lp_suite *one, const lp_suite_entry *entry, const addre
   if (!only) return lp_fail(error, LP_NO_MEMORY, "out of memory");
   *only = *entry;
   const char *dtype = o->dtype ? o->dtype : a->dtype;
-  if (*dtype) LP_TRY(recast(only, one->arena, dtype, error));
+  if (*dtype) LP_TRY(lp_recast_entry("replay", only, one->arena, dtype, error));
   return *a->law ? derive(only, one->arena, a->law, error) : LP_OK;
 }
 

@@ -12,7 +12,8 @@
 typedef struct options {
   lp_selfcheck_options check;
   const char *loss;
-  bool pytorch;
+  const char *json, *dtype;
+  bool pytorch, zoo;
 } options;
 
 static int check_losses(const lp_loss *only, const options *o) {
@@ -76,6 +77,9 @@ int lp_verb_selfcheck(int argc, char **argv) {
       {"jobs", LP_FLAG_COUNT, &o.check.jobs, "N", "threads (default 1)"},
       {"pytorch", LP_FLAG_SWITCH, &o.pytorch, NULL,
        "instead: how far PyTorch's stored answers are from the truth, in Markdown"},
+      {"zoo", LP_FLAG_SWITCH, &o.zoo, NULL, "instead: are the wrong implementations of the zoo caught, the right not?"},
+      {"dtype", LP_FLAG_TEXT, &o.dtype, "D", "of --zoo: recast the fixtures to float32 (default: as stored)"},
+      {"json", LP_FLAG_TEXT, &o.json, "FILE", "of --zoo: also a line of JSON for each animal"},
   };
   const lp_command command = {
       "selfcheck [options]",
@@ -89,5 +93,6 @@ int lp_verb_selfcheck(int argc, char **argv) {
   const lp_loss *only = NULL;
   if (lp_cli_parse(&command, argc, argv, NULL, &n, &exit_code) == LP_CLI_STOP) return exit_code;
   if (o.loss && !(only = lp_cli_loss(o.loss))) return LP_EXIT_USAGE;
+  if (o.zoo) return lp_cli_zoo(only, o.dtype, o.json, o.check.jobs);
   return o.pytorch ? read_and_measure(only, o.check.jobs) : check_losses(only, &o);
 }
