@@ -25,8 +25,11 @@ if(LOSSPROOF_COVERAGE)
   target_compile_options(lossproof_settings INTERFACE --coverage -O0 -g)
   target_link_options(lossproof_settings INTERFACE --coverage)
 endif()
-if(LOSSPROOF_FUZZ)
+if(LOSSPROOF_FUZZ AND NOT LOSSPROOF_FUZZ_ENGINE)
+  # Linked with it too: programs that are no targets find the coverage runtime there, without the engine's main.
+  # An engine of one's own comes with its own flags in CFLAGS.
   target_compile_options(lossproof_settings INTERFACE -fsanitize=fuzzer-no-link)
+  target_link_options(lossproof_settings INTERFACE -fsanitize=fuzzer-no-link)
 endif()
 
 # Every ROOM/tests/test_NAME.c is a Check program and a CTest test of its own, named ROOM.NAME.

@@ -22,12 +22,14 @@ if(NOT HDF5_FOUND)
                       "(or run tools/demo, which installs everything)")
 endif()
 
-# FLINT 2.9 and Arb 2.23 of Debian 12 have no pkg-config files. Only reference/exact/ball.h includes them.
+# FLINT 2.9 and Arb 2.23 of Debian 12 have no pkg-config files. Only reference/exact/ball.h includes them. Their inline
+# functions call GMP; a compiler that keeps such a call, as gcc with sanitizers does, needs it on the command line.
 find_path(FLINT_INCLUDE_DIR flint/flint.h)
 find_path(ARB_INCLUDE_DIR arb.h)
 find_library(FLINT_LIBRARY flint)
 find_library(ARB_LIBRARY NAMES flint-arb arb)
-if(NOT FLINT_INCLUDE_DIR OR NOT ARB_INCLUDE_DIR OR NOT FLINT_LIBRARY OR NOT ARB_LIBRARY)
+find_library(GMP_LIBRARY gmp)
+if(NOT FLINT_INCLUDE_DIR OR NOT ARB_INCLUDE_DIR OR NOT FLINT_LIBRARY OR NOT ARB_LIBRARY OR NOT GMP_LIBRARY)
   message(FATAL_ERROR "lossproof needs FLINT and Arb: on Debian, apt-get install libflint-dev libflint-arb-dev "
                       "(or run tools/demo, which installs everything)")
 endif()
@@ -37,4 +39,4 @@ if(CMAKE_C_COMPILER_ID STREQUAL "GNU")
   # gcc 12 takes a mag_struct or arb_struct inside a struct for its first member when it is passed as a mag_t or arb_t.
   target_compile_options(lossproof_arb INTERFACE -Wno-stringop-overflow -Wno-stringop-overread)
 endif()
-target_link_libraries(lossproof_arb INTERFACE "${ARB_LIBRARY}" "${FLINT_LIBRARY}")
+target_link_libraries(lossproof_arb INTERFACE "${ARB_LIBRARY}" "${FLINT_LIBRARY}" "${GMP_LIBRARY}")

@@ -2,11 +2,10 @@
  * LP_FUZZ_LOSS. */
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 
 #include "fuzz/codec.h"
+#include "fuzz/engine.h"
 #include "fuzz/feedback.h"
-#include "fuzz/mutate.h"
 #include "fuzz/replay.h"
 #include "golden/json.h"
 #include "reference/registry.h"
@@ -57,34 +56,14 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
   return 0;
 }
 
-/* Half of the time a mutation of the case, half of the time of the bytes. */
 size_t LLVMFuzzerCustomMutator(uint8_t *data, size_t size, size_t capacity, unsigned seed) {
-  lp_rng rng = lp_rng_for_case(seed, "mutate");
-  lp_case c;
-  size_t written = 0;
-  lp_arena *arena = lp_rng_chance(&rng, 0.5) ? lp_arena_new(0) : NULL;
-  if (arena && lp_case_decode(&c, arena, the_loss(), data, size, NULL) == LP_OK &&
-      lp_mutate_case(&c, arena, &rng, NULL) == LP_OK) {
-    uint8_t *bytes = lp_arena_alloc(arena, capacity, 1);
-    if (bytes) written = lp_case_encode(bytes, capacity, &c);
-    if (written > capacity) written = 0;
-    if (written > 0) memcpy(data, bytes, written);
-  }
-  lp_arena_free(arena);
+  const lp_fuzz_subject subject = {.loss = the_loss()};
+  const size_t written = lp_engine_mutate(data, size, capacity, &subject, seed);
   return written > 0 ? written : LLVMFuzzerMutate(data, size, capacity);
 }
 
 size_t LLVMFuzzerCustomCrossOver(const uint8_t *a, size_t n_a, const uint8_t *b, size_t n_b, uint8_t *out,
                                  size_t capacity, unsigned seed) {
-  lp_rng rng = lp_rng_for_case(seed, "cross");
-  lp_case first, second, child;
-  size_t written = 0;
-  lp_arena *arena = lp_arena_new(0);
-  if (arena && lp_case_decode(&first, arena, the_loss(), a, n_a, NULL) == LP_OK &&
-      lp_case_decode(&second, arena, the_loss(), b, n_b, NULL) == LP_OK &&
-      lp_cross_cases(&child, arena, &first, &second, &rng, NULL) == LP_OK) {
-    written = lp_case_encode(out, capacity, &child);
-  }
-  lp_arena_free(arena);
-  return written <= capacity ? written : 0;
+  const lp_fuzz_subject subject = {.loss = the_loss()};
+  return lp_engine_cross(out, capacity, &subject, a, n_a, b, n_b, seed);
 }
