@@ -1,0 +1,2 @@
+#!/bin/bash -eu
+exec "$SRC/lossproof/fuzz/fleet/build.sh"
