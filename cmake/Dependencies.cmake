@@ -40,3 +40,26 @@ if(CMAKE_C_COMPILER_ID STREQUAL "GNU")
   target_compile_options(lossproof_arb INTERFACE -Wno-stringop-overflow -Wno-stringop-overread)
 endif()
 target_link_libraries(lossproof_arb INTERFACE "${ARB_LIBRARY}" "${FLINT_LIBRARY}" "${GMP_LIBRARY}")
+
+# libFuzzer without its main, for `lossproof fuzz`: clang's runtime, whatever compiles the rest. It is C++.
+if(NOT LOSSPROOF_LIBFUZZER)
+  file(GLOB engines "/usr/lib/llvm-*/lib/clang/*/lib/*/libclang_rt.fuzzer_no_main-${CMAKE_SYSTEM_PROCESSOR}.a"
+       "/usr/lib/llvm-*/lib/clang/*/lib/${CMAKE_SYSTEM_PROCESSOR}*/libclang_rt.fuzzer_no_main.a")
+  list(SORT engines COMPARE NATURAL ORDER DESCENDING)
+  list(APPEND engines "")
+  list(GET engines 0 engine)
+  set(LOSSPROOF_LIBFUZZER "${engine}" CACHE FILEPATH "libclang_rt.fuzzer_no_main.a, for `lossproof fuzz`" FORCE)
+endif()
+if(LOSSPROOF_LIBFUZZER AND NOT LOSSPROOF_FUZZ_ENGINE)
+  include(CheckCSourceCompiles)
+  set(CMAKE_REQUIRED_LIBRARIES "${LOSSPROOF_LIBFUZZER}" stdc++ pthread dl m)
+  check_c_source_compiles("
+    #include <stddef.h>
+    int LLVMFuzzerRunDriver(int *argc, char ***argv, int (*callback)(const unsigned char *data, size_t size));
+    static int one(const unsigned char *data, size_t size) { return data == NULL && size > 0; }
+    int main(int argc, char **argv) { return LLVMFuzzerRunDriver(&argc, &argv, one); }" LOSSPROOF_LIBFUZZER_LINKS)
+  unset(CMAKE_REQUIRED_LIBRARIES)
+endif()
+if(NOT LOSSPROOF_LIBFUZZER_LINKS AND NOT LOSSPROOF_FUZZ_ENGINE)
+  message(STATUS "no libFuzzer: `lossproof fuzz` will not work (on Debian, apt-get install libclang-rt-14-dev libstdc++-12-dev)")
+endif()

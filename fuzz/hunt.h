@@ -38,7 +38,8 @@ bool lp_hunt_is_possible(void);
 lp_status lp_hunt_write_order(char words[LP_HUNT_WORDS][LP_HUNT_WORD], const lp_hunt_order *order,
                               lp_error *error) LP_MUST_USE;
 
-/* main begins with it: true when this process is a hunter that could not hunt; the others end by themselves. */
+/* main begins with lp_serve_worker and then this: true when this process is a hunter that could not hunt; the others
+ * end by themselves. */
 bool lp_serve_hunter(int *exit_status, int argc, char *const *argv);
 
 #endif

@@ -240,7 +240,9 @@ static lp_status follow(pack *p, volatile const int *stop, lp_hunt_watch *watch,
   bool stopped = false, ok = true;
   while (p->alive > 0) {
     ok = hear_all(p, 250, stopped || !ok) && ok;
-    const bool enough = (p->order->stop_at_first && p->result->n_findings > 0) || *p->result->message;
+    /* Whoever has the first finding ends by itself, its last record told. */
+    const bool enough =
+        (p->order->stop_at_first && p->result->n_findings > 0 && p->alive < p->n) || *p->result->message;
     if (!stopped && (!ok || enough || (stop && *stop))) {
       p->result->interrupted = stop && *stop;
       stopped = true;

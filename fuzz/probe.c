@@ -45,16 +45,24 @@ static lp_probe_finding *add_finding(probing *p, const char *text, const char *f
 
 /* --- the judge -------------------------------------------------------------------------------------------------- */
 
+enum { NUMBER_TEXT = 32 };
+
+/* A NaN has no sign that anybody asks for. */
+static const char *number_text(char text[NUMBER_TEXT], double x) {
+  snprintf(text, NUMBER_TEXT, "%.17g", x);
+  return isnan(x) ? "NaN" : text;
+}
+
 static void tell_verdict(probing *p, const lp_verdict *v) {
-  char name[LP_NAME_MAX], text[LP_PROBE_TEXT], signature[LP_PROBE_SIGNATURE];
+  char name[LP_NAME_MAX], text[LP_PROBE_TEXT], signature[LP_PROBE_SIGNATURE], got[NUMBER_TEXT], truth[NUMBER_TEXT];
   if (v->kind == LP_VERDICT_PASS) return;
   if (v->kind == LP_VERDICT_INCONCLUSIVE) {
     p->result->inconclusive++;
     return;
   }
   if (v->index >= 0) {
-    snprintf(text, sizeof text, "%s[%lld] is %.17g, the truth is %.17g: %s", lp_output_name(name, p->c->loss, v->input),
-             (long long)v->index, v->got, v->at.truth, v->reason);
+    snprintf(text, sizeof text, "%s[%lld] is %s, the truth is %s: %s", lp_output_name(name, p->c->loss, v->input),
+             (long long)v->index, number_text(got, v->got), number_text(truth, v->at.truth), v->reason);
   } else {
     snprintf(text, sizeof text, "%s", v->reason);
   }

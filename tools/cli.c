@@ -212,6 +212,10 @@ const char *lp_cli_errata(void) {
                            LOSSPROOF_DATA_DIR "/errata.json");
 }
 
+const char *lp_cli_corpora(void) {
+  return first_that_exists("LOSSPROOF_CORPORA", LOSSPROOF_SOURCE_DIR "/fuzz/corpora", LOSSPROOF_DATA_DIR "/corpora");
+}
+
 static bool has_suffix(const char *name, const char *suffix) {
   const size_t n = strlen(name), s = strlen(suffix);
   return n >= s && strcmp(name + n - s, suffix) == 0;

@@ -74,6 +74,9 @@ const lp_loss *lp_cli_loss(const char *name);
 const char *lp_cli_fixtures(void);
 const char *lp_cli_errata(void);
 
+/* The folder of the corpora fuzz_LOSS/, likewise: $LOSSPROOF_CORPORA ... */
+const char *lp_cli_corpora(void);
+
 /* Reads the given files or folders (every *.h5, *.json, *.jsonl in them, in name order); none: the fixtures of the
  * losses named (NULL: all). */
 lp_status lp_cli_read(lp_suite *suite, const char *const *paths, int n_paths, const char *loss,
@@ -94,6 +97,7 @@ int lp_verb_certify(int argc, char **argv);
 int lp_verb_doctor(int argc, char **argv);
 int lp_verb_eval(int argc, char **argv);
 int lp_verb_explain(int argc, char **argv);
+int lp_verb_fuzz(int argc, char **argv);
 int lp_verb_generate(int argc, char **argv);
 int lp_verb_judge(int argc, char **argv);
 int lp_verb_list(int argc, char **argv);

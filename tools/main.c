@@ -2,6 +2,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "fuzz/hunt.h"
 #include "golden/hdf5.h"
 #include "harness/doors/worker.h"
 #include "tools/cli.h"
@@ -20,6 +21,7 @@ static const verb verbs[] = {
     {"certify", lp_verb_certify, "put an implementation to the suites, and decide"},
     {"generate", lp_verb_generate, "write seeded cases as questions"},
     {"replay", lp_verb_replay, "put one case to an implementation again, and write reproducers"},
+    {"fuzz", lp_verb_fuzz, "look for cases that an implementation gets wrong, and for its worst error"},
     {"minimize", lp_verb_minimize, "make a failing case as small as it gets, its fault unchanged"},
     {"run", lp_verb_run, "let a candidate answer questions"},
     {"judge", lp_verb_judge, "judge answers to questions"},
@@ -52,6 +54,7 @@ int main(int argc, char **argv) {
   int exit_status;
   if (lp_hdf5_serve_reader(&exit_status, argc, argv)) return exit_status; /* a child that reads one HDF5 file */
   if (lp_serve_worker(&exit_status, argc, argv)) return exit_status;      /* a child that runs a plugin */
+  if (lp_serve_hunter(&exit_status, argc, argv)) return exit_status;      /* a child that fuzzes */
   if (argc < 2) {
     print_usage(stdout);
     return flush(LP_EXIT_CONFORMS);
