@@ -16,11 +16,19 @@ static bool is_wanted(const lp_fuzz_subject *subject, lp_dtype dtype) {
   return subject->dtypes == 0 || (subject->dtypes >> dtype & 1u);
 }
 
+static bool is_small(const lp_fuzz_subject *subject, const lp_case *c) {
+  bool small = !c->has_grad_output || c->grad_output.numel <= subject->most_elements;
+  for (int i = 0; i < c->loss->n_inputs; i++) {
+    small = small && (!c->has_input[i] || c->inputs[i].numel <= subject->most_elements);
+  }
+  return small || subject->most_elements == 0;
+}
+
 /* In a dtype that is wanted, under the same id. */
 static lp_status suit(lp_case *c, bool *wanted, lp_arena *arena, const lp_fuzz_subject *subject, lp_error *error) {
   lp_case *from = NULL;
-  *wanted = is_wanted(subject, c->dtype);
-  if (*wanted) return LP_OK;
+  *wanted = is_small(subject, c);
+  if (!*wanted || is_wanted(subject, c->dtype)) return LP_OK;
   from = lp_arena_alloc(arena, 1, sizeof *from);
   if (!from) return lp_fail(error, LP_NO_MEMORY, "out of memory");
   *from = *c;

@@ -7,11 +7,12 @@
 /* Which cases are wanted. */
 typedef struct lp_fuzz_subject {
   const lp_loss *loss;
-  unsigned dtypes; /* bits (1u << lp_dtype) of the case's dtype; 0: any */
+  unsigned dtypes;       /* bits (1u << lp_dtype) of the case's dtype; 0: any */
+  int64_t most_elements; /* of any tensor; 0: as many as a case may have */
 } lp_fuzz_subject;
 
 /* As lp_case_decode, in one of the dtypes: a case of another is recast to the first of them. *wanted: false when it has
- * no recast. LP_NO_MEMORY. */
+ * no recast, or is too large. LP_NO_MEMORY. */
 lp_status lp_engine_decode(lp_case *c, bool *wanted, lp_arena *arena, const lp_fuzz_subject *subject,
                            const uint8_t *bytes, size_t size, lp_error *error) LP_MUST_USE;
 

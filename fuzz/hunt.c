@@ -29,6 +29,7 @@ lp_status lp_hunt_write_order(char words[LP_HUNT_WORDS][LP_HUNT_WORD], const lp_
                             (double)o->isolation.memory,
                             o->seconds,
                             o->executions,
+                            o->most_elements,
                             o->seed,
                             o->stop_at_first,
                             o->shares_corpus};
@@ -196,9 +197,10 @@ static void read_order(lp_hunt_order *o, char *const *w) {
       .isolation = {.timeout = number(w[9]), .load_timeout = number(w[10]), .memory = (int64_t)number(w[11])},
       .seconds = (int)number(w[12]),
       .executions = (int)number(w[13]),
-      .seed = (unsigned)number(w[14]),
-      .stop_at_first = number(w[15]) != 0,
-      .shares_corpus = number(w[16]) != 0};
+      .most_elements = (int)number(w[14]),
+      .seed = (unsigned)number(w[15]),
+      .stop_at_first = number(w[16]) != 0,
+      .shares_corpus = number(w[17]) != 0};
 }
 
 static bool open_candidate(lp_error *error) {
@@ -233,7 +235,8 @@ static int hunt(char *const *argv) {
   lp_error error = {.message = ""};
   read_order(&hunter.order, argv);
   for (int i = 0; i <= LP_MAX_INPUTS; i++) hunter.worst[i] = -1;
-  hunter.subject = (lp_fuzz_subject){.loss = hunter.order.loss, .dtypes = hunter.order.dtypes};
+  hunter.subject = (lp_fuzz_subject){
+      .loss = hunter.order.loss, .dtypes = hunter.order.dtypes, .most_elements = hunter.order.most_elements};
   if (!hunter.order.loss) give_up("this build has no such loss");
   if (!open_candidate(&error)) give_up(error.message);
   atexit(tell_progress);

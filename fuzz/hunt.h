@@ -21,6 +21,7 @@ typedef struct lp_hunt_order {
   lp_candidate_options isolation;
   int seconds;         /* to hunt; 0: until the executions are done */
   int executions;      /* at most; 0: any number */
+  int most_elements;   /* of any tensor of a case; 0: any number */
   unsigned seed;       /* of libFuzzer; not 0, which would be drawn */
   bool stop_at_first;  /* end with the first finding */
   bool shares_corpus;  /* with other hunters: their inputs are read as they come */
@@ -29,7 +30,7 @@ typedef struct lp_hunt_order {
   const char *remains; /* where an input goes that kills the hunter itself: a folder, with a slash at the end */
 } lp_hunt_order;
 
-enum { LP_HUNT_WORDS = 17, LP_HUNT_WORD = 4096, LP_HUNT_MOST_FINDINGS = 256 };
+enum { LP_HUNT_WORDS = 18, LP_HUNT_WORD = 4096, LP_HUNT_MOST_FINDINGS = 256 };
 
 /* Whether an engine is built in. */
 bool lp_hunt_is_possible(void);

@@ -20,7 +20,7 @@
 typedef struct options {
   const char *candidate, *time, *dtype, *profile, *corpus, *output, *json;
   lp_text_list losses;
-  int jobs, executions;
+  int jobs, executions, most_elements;
   uint64_t seed;
   bool empty, stop_at_first;
   lp_isolation isolation;
@@ -127,6 +127,7 @@ static lp_hunt_order order_for(const options *o, const lp_loss *loss, const fold
                          .isolation = o->isolation.options,
                          .seconds = o->seconds,
                          .executions = o->executions,
+                         .most_elements = o->most_elements,
                          .seed = seed > 0 ? seed : 1,
                          .stop_at_first = o->stop_at_first,
                          .shares_corpus = o->jobs > 1,
@@ -298,11 +299,12 @@ static bool parse_words(options *o) {
 
 int lp_verb_fuzz(int argc, char **argv) {
   options o = {.jobs = 1, .seed = LP_DEFAULT_SEED, .output = "findings"};
-  lp_flag flags[12 + LP_ISOLATION_FLAGS] = {
+  lp_flag flags[13 + LP_ISOLATION_FLAGS] = {
       {"loss", LP_FLAG_EACH, &o.losses, "LOSS", "this loss; may be repeated (default: each that it declares)"},
       {"time", LP_FLAG_TEXT, &o.time, "T", "for each loss: 60s (default), 10m, 2h"},
       {"executions", LP_FLAG_NUMBER, &o.executions, "N", "for each loss and job at most; alone, no limit of time"},
       {"dtype", LP_FLAG_TEXT, &o.dtype, "D[,D]", "only these dtypes: float32, or f32 (default: what it declares)"},
+      {"elements", LP_FLAG_NUMBER, &o.most_elements, "N", "only cases whose tensors have at most N elements"},
       {"jobs", LP_FLAG_COUNT, &o.jobs, "N", "hunters at once, which share what they learn (default 1)"},
       {"corpus", LP_FLAG_TEXT, &o.corpus, "DIR", "keep what was learnt, and go on from there"},
       {"empty", LP_FLAG_SWITCH, &o.empty, NULL, "do not start from the corpora that come with lossproof"},
@@ -312,7 +314,7 @@ int lp_verb_fuzz(int argc, char **argv) {
       {"seed", LP_FLAG_SEED, &o.seed, "S", "of the hunters (default 1)"},
       {"stop-at-first", LP_FLAG_SWITCH, &o.stop_at_first, NULL, "end a loss with its first finding"},
   };
-  lp_isolation_flags(flags + 12, &o.isolation);
+  lp_isolation_flags(flags + 13, &o.isolation);
   const lp_command command = {
       "fuzz CANDIDATE [--loss LOSS] [options]",
       "Looks for cases that the candidate gets wrong, and climbs towards its worst error. CANDIDATE is "

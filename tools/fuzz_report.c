@@ -23,7 +23,7 @@ static const char *candidate_name(const lp_fuzz_report *t) {
 }
 
 static lp_status decode(lp_case *c, lp_arena *arena, const lp_fuzz_report *t, const lp_quarry *input, lp_error *error) {
-  const lp_fuzz_subject subject = {t->order->loss, t->order->dtypes};
+  const lp_fuzz_subject subject = {.loss = t->order->loss, .dtypes = t->order->dtypes};
   bool wanted;
   return lp_engine_decode(c, &wanted, arena, &subject, input->bytes, input->size, error);
 }
