@@ -100,7 +100,7 @@ typedef struct options {
   const char *save, *door;
   int repeats, cases;
   uint64_t seed;
-  bool json, exact;
+  bool json, exact, fuzz;
 } options;
 
 static int save_case(const subject *s, const char *folder, int number) {
@@ -162,7 +162,8 @@ int lp_verb_bench(int argc, char **argv) {
       {"seed", LP_FLAG_SEED, &o.seed, "S", "seed of the data (default 1)"},
       {"exact", LP_FLAG_SWITCH, &o.exact, NULL, "time the exact oracle instead, on smaller shapes"},
       {"doors", LP_FLAG_TEXT, &o.door, "CANDIDATE", "time the way to this candidate and back instead, on small cases"},
-      {"cases", LP_FLAG_COUNT, &o.cases, "N", "of them, with --doors (default 20000)"},
+      {"fuzz", LP_FLAG_SWITCH, &o.fuzz, NULL, "time the fuzzer, from nothing, through all oracles, on small cases"},
+      {"cases", LP_FLAG_COUNT, &o.cases, "N", "of them, with --doors and --fuzz (default 20000)"},
       {"json", LP_FLAG_SWITCH, &o.json, NULL, "one JSON object a line"},
       {"save", LP_FLAG_TEXT, &o.save, "FOLDER", "write the timed cases there as packed JSON, and time nothing"},
   };
@@ -175,12 +176,11 @@ int lp_verb_bench(int argc, char **argv) {
                               0};
   int n, exit_code;
   if (lp_cli_parse(&command, argc, argv, NULL, &n, &exit_code) == LP_CLI_STOP) return exit_code;
-  if (loss_name) {
-    const lp_loss *loss = lp_cli_loss(loss_name);
-    if (!loss) return LP_EXIT_USAGE;
-    return o.door ? lp_bench_doors(o.door, loss, o.cases, o.json) : bench_loss(loss, &o);
-  }
-  if (o.door) return lp_bench_doors(o.door, NULL, o.cases, o.json);
+  const lp_loss *loss = loss_name ? lp_cli_loss(loss_name) : NULL;
+  if (loss_name && !loss) return LP_EXIT_USAGE;
+  if (o.door) return lp_bench_doors(o.door, loss, o.cases, o.json);
+  if (o.fuzz) return lp_bench_fuzz(loss, o.cases, o.json);
+  if (loss) return bench_loss(loss, &o);
   for (int i = 0; i < lp_registry_count(); i++) {
     exit_code = bench_loss(lp_registry_at(i), &o);
     if (exit_code) return exit_code;

@@ -88,6 +88,9 @@ void lp_cli_progress(void *context, int done, int total);
 /* bench --doors. loss: NULL for all. */
 int lp_bench_doors(const char *description, const lp_loss *loss, int count, bool json);
 
+/* bench --fuzz: with cases whose tensors have at most 4 elements. loss: NULL for all. */
+int lp_bench_fuzz(const lp_loss *loss, int count, bool json);
+
 /* selfcheck --zoo. loss: NULL for all; dtype, json: NULL for none. */
 int lp_cli_zoo(const lp_loss *loss, const char *dtype, const char *json, int jobs);
 
