@@ -12,6 +12,7 @@ function(lossproof_require_pkg target module package)
 endfunction()
 
 lossproof_require_pkg(JANSSON jansson libjansson-dev)
+lossproof_require_pkg(XML2 libxml-2.0 libxml2-dev)
 lossproof_require_pkg(CRYPTO libcrypto libssl-dev)
 lossproof_require_pkg(CHECK check libcheck-dev\ check)
 

@@ -260,17 +260,21 @@ static void inputs(const screen *s) {
   if (s->c->has_grad_output) lp_report_tensor(s->out, "grad_output", &s->c->grad_output, s->style);
 }
 
+void lp_report_replay(FILE *out, const lp_certification *run, const lp_result *r) {
+  fputs("lossproof replay ", out);
+  lp_write_word(out, r->entry->c.id);
+  for (int i = 0; i < run->n_files; i++) {
+    fputc(' ', out);
+    lp_write_word(out, run->files[i]);
+  }
+  fputs(" --with ", out);
+  lp_write_word(out, run->candidate);
+  if (run->how.profile != LP_PROFILE_PYTORCH) fprintf(out, " --profile %s", lp_profile_name(run->how.profile));
+}
+
 static void replay(const screen *s) {
   label(s, "replay");
-  fputs("lossproof replay ", s->out);
-  lp_write_word(s->out, s->c->id);
-  for (int i = 0; i < s->run->n_files; i++) {
-    fputc(' ', s->out);
-    lp_write_word(s->out, s->run->files[i]);
-  }
-  fputs(" --with ", s->out);
-  lp_write_word(s->out, s->run->candidate);
-  if (s->run->how.profile != LP_PROFILE_PYTORCH) fprintf(s->out, " --profile %s", lp_profile_name(s->run->how.profile));
+  lp_report_replay(s->out, s->run, s->r);
   gap(s);
 }
 

@@ -9,4 +9,7 @@
 lp_status lp_report_failure(FILE *out, const lp_certification *run, const lp_result *result, int verdict,
                             lp_style style, lp_error *error) LP_MUST_USE;
 
+/* The command that asks the case of this result again, without a newline. */
+void lp_report_replay(FILE *out, const lp_certification *run, const lp_result *result);
+
 #endif

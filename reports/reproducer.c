@@ -171,6 +171,16 @@ lp_status lp_write_reproducer(const char *path, const lp_case *c, const lp_judgi
   return status;
 }
 
+lp_status lp_write_script(FILE *out, const lp_case *c, const lp_judging *how, lp_error *error) {
+  lp_expected x;
+  lp_arena *arena = lp_arena_new(0);
+  if (!arena) return lp_fail(error, LP_NO_MEMORY, "out of memory");
+  const lp_status status = expect(&x, arena, c, how, error);
+  if (status == LP_OK && elements(&x) <= LP_REPRODUCER_ELEMENTS) lp_reproducer_python(out, &x);
+  lp_arena_free(arena);
+  return status;
+}
+
 lp_status lp_reproducer_kinds(const char *folder, const char *name, const lp_case *c, const lp_judging *how,
                               lp_error *error) {
   static const char *const kinds[] = {"json", "h5", "py", "c"};

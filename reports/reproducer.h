@@ -17,6 +17,9 @@ enum { LP_REPRODUCER_ELEMENTS = 1 << 16 };
  * a script or a program; LP_IO. */
 lp_status lp_write_reproducer(const char *path, const lp_case *c, const lp_judging *how, lp_error *error) LP_MUST_USE;
 
+/* The script for PyTorch alone, to a stream; nothing of a case that is too large for one. */
+lp_status lp_write_script(FILE *out, const lp_case *c, const lp_judging *how, lp_error *error) LP_MUST_USE;
+
 /* Writes all four kinds into the folder, which is made when it is not there, for the first finding of every signature:
  * "soft_margin-grad-input-class-NaN-for-finite.py". Cases that are too large get FILE.h5 and FILE.json only. */
 lp_status lp_write_reproducers(int *signatures, const char *folder, const lp_certification *run,

@@ -97,6 +97,7 @@ int lp_cli_zoo(const lp_loss *loss, const char *dtype, const char *json, int job
 /* The verbs, one file each. */
 int lp_verb_bench(int argc, char **argv);
 int lp_verb_certify(int argc, char **argv);
+int lp_verb_compare(int argc, char **argv);
 int lp_verb_doctor(int argc, char **argv);
 int lp_verb_eval(int argc, char **argv);
 int lp_verb_explain(int argc, char **argv);
@@ -107,6 +108,7 @@ int lp_verb_list(int argc, char **argv);
 int lp_verb_minimize(int argc, char **argv);
 int lp_verb_plot(int argc, char **argv);
 int lp_verb_replay(int argc, char **argv);
+int lp_verb_report(int argc, char **argv);
 int lp_verb_run(int argc, char **argv);
 int lp_verb_selfcheck(int argc, char **argv);
 

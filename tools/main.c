@@ -25,6 +25,8 @@ static const verb verbs[] = {
     {"minimize", lp_verb_minimize, "make a failing case as small as it gets, its fault unchanged"},
     {"run", lp_verb_run, "let a candidate answer questions"},
     {"judge", lp_verb_judge, "judge answers to questions"},
+    {"report", lp_verb_report, "results as JUnit, SARIF, TAP, HTML, Markdown, CSV or text"},
+    {"compare", lp_verb_compare, "two runs: what is new, fixed, still failing"},
     {"selfcheck", lp_verb_selfcheck, "put our own witnesses against one another"},
     {"plot", lp_verb_plot, "draw losses and their gradients against the residual"},
     {"bench", lp_verb_bench, "time the reference"},
