@@ -269,7 +269,28 @@ static lp_big special_value(const row *r) {
   return lp_big_divide(sum, lp_big_of((double)r->classes));
 }
 
-static void special_gradient(const row *r) {
+/* p z^(p-1) w of an active class. */
+static lp_big special_slope(const row *r, int64_t d) {
+  const lp_big weight = lp_big_of(r->weight);
+  if (!r->squared) return weight;
+  const double z = special_switch(r, d);
+  const lp_big big = isfinite(z) ? big_switch(r, d) : lp_big_of(z);
+  return lp_big_multiply(lp_big_add(big, big), weight);
+}
+
+/* Where only scores are infinite or NaN, the components of the others are as exact as in any row. */
+static void special_scores_gradient(const row *r) {
+  const lp_big k = lp_big_divide(lp_rows_gain_big(r->gain), lp_big_of((double)r->classes));
+  lp_big sum = lp_big_of(0.0);
+  for (int64_t d = 0; d < r->classes; d++) {
+    const lp_big slope_d = special_active(r, d) ? lp_big_multiply(k, special_slope(r, d)) : lp_big_of(0.0);
+    sum = lp_big_subtract(sum, slope_d);
+    r->grad[d] = lp_big_get(slope_d);
+  }
+  r->grad[r->target] = lp_big_get(sum);
+}
+
+static void special_factors_gradient(const row *r) {
   const double k = 1.0 / ((double)r->classes * r->gain.count);
   lp_sum sum = lp_sum_zero();
   for (int64_t d = 0; d < r->classes; d++) {
@@ -279,6 +300,14 @@ static void special_gradient(const row *r) {
     r->grad[d] = local * r->gain.upstream;
   }
   r->grad[r->target] = lp_sum_get(&sum) * r->gain.upstream;
+}
+
+static void special_gradient(const row *r) {
+  if (isfinite(r->margin) && isfinite(r->weight) && isfinite(r->gain.upstream)) {
+    special_scores_gradient(r);
+  } else {
+    special_factors_gradient(r);
+  }
 }
 
 static bool finite_row(const row *r) {

@@ -110,6 +110,8 @@ typedef struct lp_exact_loss {
   double (*denominator)(const lp_plan *plan);
   /* One switch of a term may decide which others are met, or what they do: their effects need not add up. */
   bool nested;
+  /* Its switches are asked only whether they are above 0: LP_AT and LP_BELOW write the same. */
+  bool strict;
   /* The input whose sum `mean` divides by instead, when the case has it; -1: none. */
   int weight;
 

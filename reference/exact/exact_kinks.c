@@ -223,8 +223,13 @@ static bool drop_idle_effects(const lp_exact_run *run, lp_kink *kink) {
   return give_back_room(kink);
 }
 
-/* The gradient with switch k on another side, less the gradient as it is. */
-static bool try_side(lp_exact_run *run, lp_kink *kink, int k, lp_side side, const gradient *base) {
+/* Adds what another evaluation has on this side, less the gradient as it is. */
+static bool add_difference(lp_kink *kink, const gradient *other, lp_side side, const gradient *base, slong precision) {
+  return add_gradient(kink, other, side + 1, 1, precision) && add_gradient(kink, base, side + 1, -1, precision);
+}
+
+/* The gradient with switch k on another side; the same at 0 too, when the loss does not tell the two apart. */
+static bool try_side(lp_exact_run *run, lp_kink *kink, int k, lp_side side, bool and_at, const gradient *base) {
   const slong precision = run->tape.precision;
   gradient other;
   run->tape.override = k;
@@ -233,10 +238,23 @@ static bool try_side(lp_exact_run *run, lp_kink *kink, int k, lp_side side, cons
   run->tape.override = -1;
   read_gradient(&other, run);
   entangle(&other, base);
-  const bool ok = !other.failed && add_gradient(kink, &other, side + 1, 1, run->tape.precision) &&
-                  add_gradient(kink, base, side + 1, -1, run->tape.precision);
+  const slong sharper = run->tape.precision;
+  const bool ok = !other.failed && add_difference(kink, &other, side, base, sharper) &&
+                  (!and_at || add_difference(kink, &other, LP_AT, base, sharper));
   run->tape.precision = precision;
   clear_gradient(&other);
+  return ok;
+}
+
+/* All sides but the one that the numbers hold. A strict switch has two, above 0 and not. */
+static bool try_sides(lp_exact_run *run, lp_kink *kink, int k, const gradient *base) {
+  const bool strict = run->loss->strict, held_above = kink->side == LP_ABOVE;
+  bool ok = true;
+  for (lp_side side = LP_BELOW; side <= LP_ABOVE && ok; side++) {
+    if (side == kink->side || (strict && held_above && side == LP_AT)) continue;
+    ok = strict && !held_above && side != LP_ABOVE ? add_difference(kink, base, side, base, run->tape.precision)
+                                                   : try_side(run, kink, k, side, strict && held_above, base);
+  }
   return ok;
 }
 
@@ -251,10 +269,7 @@ static lp_status find_kink(lp_exact_run *run, int k, lp_switch met, const gradie
     kink->group = run->groups + met.group;
     kink->dual = met.dual;
   }
-  bool ok = hold_classes(kink, base);
-  for (lp_side side = LP_BELOW; side <= LP_ABOVE; side++) {
-    if (side != met.side) ok = ok && try_side(run, kink, k, side, base);
-  }
+  const bool ok = hold_classes(kink, base) && try_sides(run, kink, k, base);
   if (!ok || !drop_idle_effects(run, kink)) return lp_fail(error, LP_NO_MEMORY, "out of memory for kinks");
   if (kink->n_effects == 0 && kink->state != LP_KINK_UNDECIDED) e->n_kinks--;
   return LP_OK;

@@ -9,7 +9,11 @@
  * Degenerate: a NaN z_d is not above 0, so that the class contributes nothing; neither does a NaN or infinite weight of
  * a row without active classes. PyTorch's kernel writes the gradient without the upstream gradient and multiplies
  * afterwards: a component that no active class contributes to, or with a contribution that underflows, is 0 times the
- * upstream gradient, NaN where that is infinite. An empty sum is 0, also where PyTorch leaves memory unwritten. */
+ * upstream gradient, NaN where that is infinite. An empty sum is 0, also where PyTorch leaves memory unwritten.
+ * In a row with an infinity or NaN the class of a result may hang on an accident of PyTorch's arithmetic: a finite
+ * number that overflows (inf times an upstream gradient of 0), one that underflows beside an infinite weight (0 times
+ * inf), the side of a z within rounding of 0 beside an infinite or NaN weight, or of several beside an infinite
+ * upstream gradient. Then nothing is claimed of the row. */
 #include <math.h>
 #include <stdlib.h>
 
@@ -69,13 +73,18 @@ static double upstream(const lp_plan *plan, int64_t index) {
 /* A row, and what its classes have in common. */
 typedef struct row {
   const lp_plan *plan;
+  int64_t index;
   lp_x margin;
   lp_x own, minus_own; /* x_y, -x_y */
   lp_x weight;         /* w_y, when the case has weights */
   double upstream;
   lp_x *terms, *zeros; /* of active classes, and numbers that are 0 */
   int n_terms, n_zeros;
-  bool pulls; /* some class contributes to the gradient of x_y */
+  bool pulls;        /* some class contributes to the gradient of x_y */
+  int surely, maybe; /* active classes: those that rounding may make inactive apart */
+  bool special;      /* an infinity or NaN is in the row */
+  double powers,
+      shares; /* in float64: sums of the sizes of active classes' terms, and of their shares in the gradient */
 } row;
 
 /* In the gradient PyTorch multiplies z by the weight before anything else can make a tiny weight 0. */
@@ -92,7 +101,7 @@ static lp_x weighted_power(lp_tape *t, const row *r, lp_x z) {
   return weighted ? lp_x_multiply(t, power, r->weight) : power;
 }
 
-static bool all_finite(lp_tape *t, const row *r, lp_x z) {
+static bool all_finite(const lp_tape *t, const row *r, lp_x z) {
   const bool weighted = r->plan->c->has_input[WEIGHT];
   return lp_x_class(t, z) == LP_FINITE && (!weighted || lp_x_class(t, r->weight) == LP_FINITE);
 }
@@ -105,29 +114,69 @@ static void add_idle(lp_tape *t, row *r, lp_x z, lp_x score) {
   if (!mag_is_zero(lp_x_reach(t, shut))) r->zeros[r->n_zeros++] = weighted_power(t, r, shut);
 }
 
-/* Is PyTorch's share of the gradient, p z^(p-1) w_y / (N C), 0 in float64? */
-static bool share_underflows(lp_tape *t, const row *r, lp_x z) {
-  if (!all_finite(t, r, z)) return false;
+static double in_float64(const lp_tape *t, lp_x a) { return arf_get_d(arb_midref(lp_x_ball(t, a)), ARF_RND_NEAR); }
+
+static double weight_in_float64(const row *r) {
+  const lp_case *c = r->plan->c;
+  return c->has_input[WEIGHT] ? c->inputs[WEIGHT].f64[c->inputs[TARGET].i64[r->index]] : 1.0;
+}
+
+/* PyTorch's share of the gradient, p z^(p-1) w_y / (N C), for a finite z. */
+static double share_in_float64(const lp_tape *t, const row *r, lp_x z) {
   const lp_plan *plan = r->plan;
   const bool mean = plan->c->reduction == LP_REDUCTION_MEAN;
-  const double count = (double)classes_of(plan) * (mean ? (double)plan->term.numel : 1.0);
-  const lp_x slope = plan->c->params[P] == 2.0 ? lp_x_scale(t, z, 2.0) : lp_x_constant(t, 1.0);
-  const lp_x weighted = plan->c->has_input[WEIGHT] ? lp_x_multiply(t, slope, r->weight) : slope;
-  const lp_x share = lp_x_divide(t, weighted, lp_x_constant(t, count));
-  return arf_get_d(arb_midref(lp_x_ball(t, share)), ARF_RND_NEAR) == 0.0;
+  const double one = 1.0 / ((double)classes_of(plan) * (mean ? (double)plan->term.numel : 1.0));
+  return (plan->c->params[P] == 2.0 ? 2.0 * one * in_float64(t, z) : one) * weight_in_float64(r);
+}
+
+static double power_in_float64(const lp_tape *t, const row *r, lp_x z) {
+  const double value = in_float64(t, z);
+  return (r->plan->c->params[P] == 2.0 ? value * value : value) * weight_in_float64(r);
+}
+
+/* Does the class of what PyTorch computes hang on rounding, or on the range of float64? */
+static void doubt_side(lp_tape *t, const row *r, lp_x z) {
+  if (r->special && !isfinite(weight_in_float64(r)) && lp_x_is_near(t, z)) t->lost = true;
+}
+
+static void doubt_range(lp_tape *t, row *r, lp_x z) {
+  if (!r->special || lp_x_class(t, z) != LP_FINITE || isnan(weight_in_float64(r))) return;
+  const double share = share_in_float64(t, r, z);
+  const double first = in_float64(t, lp_x_add(t, r->margin, r->minus_own));
+  r->powers += fabs(power_in_float64(t, r, z));
+  r->shares += fabs(share);
+  const bool finite = isfinite(r->powers) && isfinite(r->shares);
+  if (isinf(first) || isinf(in_float64(t, z)) || isnan(share)) t->lost = true;
+  if (!finite && isfinite(weight_in_float64(r))) t->lost = true;
+}
+
+/* Is the share 0 in float64? */
+static bool share_underflows(const lp_tape *t, const row *r, lp_x z) {
+  return all_finite(t, r, z) && share_in_float64(t, r, z) == 0.0;
 }
 
 static void add_active(lp_tape *t, row *r, lp_x z, lp_x score) {
   const lp_x power = weighted_power(t, r, z);
+  doubt_range(t, r, z);
   const bool torn = !isfinite(r->upstream) && share_underflows(t, r, z);
   r->terms[r->n_terms++] = torn ? lp_x_detach(t, power) : power;
   if (torn) r->zeros[r->n_zeros++] = lp_x_erase(t, score);
   r->pulls = r->pulls || !torn;
+  const bool maybe = lp_x_is_near(t, z);
+  r->surely += !maybe;
+  r->maybe += maybe;
+}
+
+/* Beside an infinite upstream gradient the component of x_y is NaN when no class is active: where rounding may make
+ * several inactive, one at a time does not show it. */
+static void doubt_idleness(lp_tape *t, const row *r) {
+  if (!isfinite(r->upstream) && t->stand_in == 0 && r->surely == 0 && r->maybe > 1) t->lost = true;
 }
 
 static void add_class(lp_tape *t, row *r, lp_x score) {
   const lp_x z = lp_x_sum_few(t, (lp_x[]){r->margin, r->minus_own, score}, 3);
   enter_side(t, z);
+  doubt_side(t, r, z);
   if (lp_x_side(t, z) == LP_ABOVE) {
     add_active(t, r, z, score);
   } else {
@@ -141,9 +190,19 @@ static lp_x score_at(lp_tape *t, int64_t at) {
   return score;
 }
 
+/* For limits an infinity is a number like others. */
+static bool is_special(const lp_tape *t, const row *r) {
+  const lp_case *c = r->plan->c;
+  const int64_t classes = classes_of(r->plan);
+  bool finite = isfinite(c->params[MARGIN]) && isfinite(weight_in_float64(r));
+  for (int64_t d = 0; d < classes; d++) finite = finite && isfinite(c->inputs[INPUT].f64[r->index * classes + d]);
+  return !finite && t->stand_in == 0;
+}
+
 static row row_at(lp_tape *t, const lp_plan *plan, int64_t index, lp_x *room) {
   const int64_t classes = classes_of(plan), y = plan->c->inputs[TARGET].i64[index];
   row r = {.plan = plan,
+           .index = index,
            .own = score_at(t, index * classes + y),
            .terms = room,
            .zeros = room + classes,
@@ -152,6 +211,7 @@ static row row_at(lp_tape *t, const lp_plan *plan, int64_t index, lp_x *room) {
   r.minus_own = lp_x_negate(t, r.own);
   if (lp_x_class(t, r.margin) != LP_FINITE) lp_x_enter(t, SPECIAL);
   if (plan->c->has_input[WEIGHT]) r.weight = class_weight(t, plan, y);
+  r.special = is_special(t, &r);
   return r;
 }
 
@@ -163,6 +223,7 @@ static lp_x sum_of_classes(lp_tape *t, const lp_plan *plan, int64_t index, lp_x 
     if (d != y) add_class(t, &r, score_at(t, index * classes + d));
   }
   if (r.n_terms == 0) lp_x_enter(t, SEPARATED);
+  doubt_idleness(t, &r);
   if (!r.pulls) r.zeros[r.n_zeros++] = lp_x_erase(t, r.own);
   const lp_x sum = lp_x_sum(t, r.terms, r.n_terms), zero = lp_x_sum(t, r.zeros, r.n_zeros);
   return lp_x_unrounded(t, lp_x_add(t, sum, zero));
@@ -194,6 +255,7 @@ const lp_exact_loss lp_exact_multi_margin = {
     .regimes = regimes,
     .n_regimes = N_REGIMES,
     .term = term,
+    .strict = true,
     .weight = -1,
     .regimes_of = regimes_of,
 };

@@ -40,8 +40,9 @@ static const char *const regimes[N_REGIMES] = {
 
 typedef struct class {
   lp_x score;
-  int times;   /* how often it is a label */
-  bool active; /* takes part in an active pair */
+  int times;         /* how often it is a label */
+  bool paired;       /* its pairs, as a label's, are on the tape */
+  int surely, maybe; /* active pairs that it takes part in: those that rounding may make inactive apart */
 } class;
 
 typedef struct row {
@@ -97,21 +98,42 @@ static void read_labels(row *r) {
   }
 }
 
+static void count_active(class *of, bool maybe) {
+  of->surely += !maybe;
+  of->maybe += maybe;
+}
+
+/* The pair is in the sum as often as its label is repeated. z is the same number every time, and so is its side. */
 static void add_pair(lp_tape *t, row *r, lp_x minus_score, class *label, class *other) {
   const lp_x z = lp_x_sum_few(t, (lp_x[]){lp_x_constant(t, 1.0), minus_score, other->score}, 3);
   enter_side(t, z);
   const bool active = lp_x_side(t, z) == LP_ABOVE;
   const lp_x part = active ? z : lp_x_shut(t, z);
-  if (active || !mag_is_zero(lp_x_reach(t, part))) r->terms[r->n_terms++] = part;
-  label->active = label->active || active;
-  other->active = other->active || active;
+  const bool counts = active || !mag_is_zero(lp_x_reach(t, part));
+  for (int i = 0; i < label->times && counts; i++) r->terms[r->n_terms++] = part;
+  if (!active) return;
+  const bool maybe = lp_x_is_near(t, z);
+  count_active(label, maybe);
+  count_active(other, maybe);
 }
 
 /* All pairs of a label with the classes that are none. */
 static void add_label(lp_tape *t, row *r, class *label) {
+  if (label->paired) return;
+  label->paired = true;
   const lp_x minus_score = lp_x_negate(t, label->score);
   for (int64_t d = 0; d < r->classes; d++) {
     if (r->of[d].times == 0) add_pair(t, r, minus_score, label, &r->of[d]);
+  }
+}
+
+static bool is_active(const class *of) { return of->surely + of->maybe > 0; }
+
+/* Beside an infinite upstream gradient a component is NaN when all of its pairs are inactive: where rounding may make
+ * several of them so, one at a time does not show it, and nothing is claimed of the row. */
+static void doubt_idleness(lp_tape *t, const row *r) {
+  for (int64_t d = 0; d < r->classes; d++) {
+    if (r->of[d].surely == 0 && r->of[d].maybe > 1) t->lost = true;
   }
 }
 
@@ -119,7 +141,7 @@ static void add_label(lp_tape *t, row *r, class *label) {
 static lp_x idle_classes(lp_tape *t, row *r) {
   r->n_terms = 0;
   for (int64_t d = 0; d < r->classes; d++) {
-    if (!r->of[d].active) r->terms[r->n_terms++] = lp_x_erase(t, r->of[d].score);
+    if (!is_active(&r->of[d])) r->terms[r->n_terms++] = lp_x_erase(t, r->of[d].score);
   }
   return lp_x_sum(t, r->terms, r->n_terms);
 }
@@ -139,11 +161,14 @@ static double upstream(const lp_plan *plan, int64_t index) {
 }
 
 static lp_x row_on_tape(lp_tape *t, const lp_plan *plan, int64_t index, row *r) {
-  enter_if(t, !isfinite(upstream(plan, index)), SPECIAL);
+  const bool infinite = !isfinite(upstream(plan, index));
+  enter_if(t, infinite, SPECIAL);
   read_scores(t, r, index * r->classes);
   read_labels(r);
   enter_labels(t, r);
-  return lp_x_divide(t, sum_of_pairs(t, r), lp_x_constant(t, (double)r->classes));
+  const lp_x sum = sum_of_pairs(t, r);
+  if (infinite && t->stand_in == 0) doubt_idleness(t, r);
+  return lp_x_divide(t, sum, lp_x_constant(t, (double)r->classes));
 }
 
 /* There are at most C C pairs, since a label may be repeated. */
@@ -173,6 +198,7 @@ const lp_exact_loss lp_exact_multilabel_margin = {
     .regimes = regimes,
     .n_regimes = N_REGIMES,
     .term = term,
+    .strict = true,
     .weight = -1,
     .regimes_of = regimes_of,
 };

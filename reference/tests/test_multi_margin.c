@@ -280,6 +280,24 @@ START_TEST(mean_of_huge_rows) {
 }
 END_TEST
 
+/* Beside infinite or NaN scores the other components are as exact as ever: here PyTorch's underflow or overflow before
+ * they are multiplied by the upstream gradient. */
+START_TEST(gradient_beside_special_scores) {
+  lp_trial *t = run_row("3", (double[]){0, 0, NAN}, 0, (double[]){0x1p-1074, 1, 1}, 1, 0.5);
+  trial_upstream(t, "", (double[]){0x1p+800});
+  ck_assert_int_eq(trial_run(t), LP_OK);
+  check_near(trial_grad(t, "input", 1), 0x1p-274 / 3, 0x1p-328);
+  check_near(trial_grad(t, "input", 0), -0x1p-274 / 3, 0x1p-328);
+  trial_free(t);
+  t = run_row("3", (double[]){0, 0, -INFINITY}, 0, (double[]){-0x1p+1000, 1, 1}, 2, 0x1p+1000);
+  trial_upstream(t, "", (double[]){0x1p-1074});
+  ck_assert_int_eq(trial_run(t), LP_OK);
+  check_near(trial_grad(t, "input", 1), -0x1p+927 / 3, 0x1p+870);
+  check_same(trial_grad(t, "input", 2), 0);
+  trial_free(t);
+}
+END_TEST
+
 /* A NaN score makes a row special, but the squares of its other classes do not overflow before they cancel. */
 START_TEST(huge_classes_beside_nan) {
   const double x[] = {0, 0, NAN, NAN, 0, 0};
@@ -389,6 +407,7 @@ int main(void) {
                                 empty_batch,
                                 infinities_and_nan,
                                 special_upstream,
+                                gradient_beside_special_scores,
                                 extreme_rows,
                                 mean_of_huge_rows,
                                 huge_rows_around_an_infinite_one,

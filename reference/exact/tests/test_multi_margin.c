@@ -1,5 +1,6 @@
 #include <stdio.h>
 
+#include "reference/exact/budget.h"
 #include "reference/exact/tests/asking.h"
 
 /* One row without a batch axis, reduction none. weight: C numbers or NULL. */
@@ -234,6 +235,68 @@ START_TEST(classes) {
 }
 END_TEST
 
+static bool is_boundless(const lp_exact_number *n) {
+  mag_t none;
+  mag_init(none);
+  const bool boundless = lp_budget_is_boundless(&n->scale, none);
+  mag_clear(none);
+  return boundless;
+}
+
+/* Accidents of PyTorch's arithmetic that the class hangs on: a share that underflows, beside an infinite weight; a z
+ * that is rounded to 0 or overflows; a square, and a sum of shares, that overflow. What they do without them is
+ * claimed. */
+START_TEST(accidents_are_doubted) {
+  static const struct {
+    double x0, x1, x2, margin, weight, p;
+    bool doubtful;
+  } rows[] = {
+      {0, 0, -1, 5e-324, -INFINITY, 2, true},
+      {0, 0, -1, 1, -INFINITY, 2, false},
+      {1, 1, -1, 1e-309, NAN, 2, true},
+      {1, 1, -1, -1e-309, INFINITY, 1, true},
+      {1, 1, -1, 1, NAN, 2, false},
+      {1, 1, NAN, 1e-309, 2, 2, false},
+      {-1e308, -1e308, NAN, 1e308, 1, 1, true},
+      {0, 0, NAN, 1e300, 1, 2, true},
+      {0, 0, NAN, 1e300, 1, 1, false},
+      {0, 0, -INFINITY, 1e300, -9e307, 2, true},
+      {0, 0, -INFINITY, 1e308, 1e-308, 1, false},
+      {0, 1e308, -INFINITY, 1e308, 1, 1, true},
+      {0, 0, -1, 1e300, 1, 2, false},
+  };
+  for (size_t k = 0; k < sizeof rows / sizeof rows[0]; k++) {
+    lp_trial *t = row_of(LP_FLOAT64, "4", (double[]){rows[k].x0, rows[k].x1, rows[k].x2, -1.0}, 0,
+                         (double[]){rows[k].weight, 1.0, 1.0, 1.0}, rows[k].p, rows[k].margin);
+    lp_exact e;
+    ask(&e, t);
+    for (int i = 0; i < 4; i++) {
+      const lp_exact_number *n = number_of(&e, t, "input", i);
+      ck_assert_msg(is_boundless(n) == rows[k].doubtful, "row %zu", k);
+    }
+    if (!rows[k].doubtful) check_agreement(&e, t);
+    lp_exact_clear(&e);
+    trial_free(t);
+  }
+}
+END_TEST
+
+/* Both classes are active by less than rounding: a kernel that has them inactive gives x_y no pull either, NaN. */
+START_TEST(idleness_is_doubted) {
+  lp_trial *t = row_of(LP_FLOAT64, "3", (double[]){1, 1, 1}, 1, NULL, 1, 0x1p-54);
+  lp_exact e;
+  trial_upstream(t, "", (double[]){INFINITY});
+  ask(&e, t);
+  ck_assert(is_boundless(number_of(&e, t, "input", 1)));
+  lp_exact_clear(&e);
+  t->c.inputs[0].f64[2] = 2.0;
+  ask(&e, t);
+  ck_assert(!is_boundless(number_of(&e, t, "input", 1)));
+  lp_exact_clear(&e);
+  trial_free(t);
+}
+END_TEST
+
 /* One active class is enough to pull the target's component to an infinity; the idle one's is 0 times inf. */
 START_TEST(infinite_upstream_of_a_mixed_row) {
   lp_trial *t = row_of(LP_FLOAT64, "3", three, 0, NULL, 1, 1);
@@ -325,6 +388,8 @@ int main(void) {
                                 margin_that_the_dtype_lacks,
                                 degenerate_shapes,
                                 classes,
+                                accidents_are_doubted,
+                                idleness_is_doubted,
                                 infinite_upstream_of_a_mixed_row,
                                 huge_rows_beside_infinite_ones,
                                 finite_where_pytorch_overflows,

@@ -1,3 +1,4 @@
+#include "reference/exact/budget.h"
 #include "reference/exact/tests/asking.h"
 
 /* One row without a batch axis, reduction none. */
@@ -27,6 +28,42 @@ START_TEST(by_hand) {
   ck_assert_int_eq(e.n_kinks, 0);
   check_agreement(&e, t);
   lp_exact_clear(&e);
+  trial_free(t);
+}
+END_TEST
+
+/* The pairs of a label that is repeated have the same z, and so the same side: one kink, which counts twice. */
+START_TEST(repeated_labels_share_a_kink) {
+  lp_trial *t = row_of(LP_FLOAT64, "4", (double[]){1.0, 0.0, -5.0, -5.0}, (int64_t[]){0, 0, -1, -1});
+  lp_exact e;
+  ask(&e, t);
+  ck_assert_int_eq(e.n_kinks, 1);
+  const lp_kink_effect *effect = effect_on(&e, t, 0, "input");
+  ck_assert_double_eq(fabs(arf_get_d(arb_midref(&effect->change[LP_ABOVE + 1]), ARF_RND_NEAR)), 0.5);
+  ck_assert_double_eq(arf_get_d(arb_midref(&effect->change[LP_BELOW + 1]), ARF_RND_NEAR), 0.0);
+  check_agreement(&e, t);
+  lp_exact_clear(&e);
+  trial_free(t);
+}
+END_TEST
+
+/* Both pairs are active by less than rounding: where they are not, the label's component is 0 times inf. */
+START_TEST(idleness_is_doubted) {
+  const double x[] = {2.0, 1.0 + 0x1p-52, 1.0 + 0x1p-52};
+  lp_trial *t = row_of(LP_FLOAT64, "3", x, (int64_t[]){0, -1, -1});
+  lp_exact e;
+  mag_t none;
+  mag_init(none);
+  trial_upstream(t, "", (double[]){INFINITY});
+  ask(&e, t);
+  ck_assert(lp_budget_is_boundless(&number_of(&e, t, "input", 0)->scale, none));
+  lp_exact_clear(&e);
+  t->c.inputs[0].f64[2] = 2.0;
+  ask(&e, t);
+  ck_assert(!lp_budget_is_boundless(&number_of(&e, t, "input", 0)->scale, none));
+  check_agreement(&e, t);
+  lp_exact_clear(&e);
+  mag_clear(none);
   trial_free(t);
 }
 END_TEST
@@ -239,6 +276,8 @@ int main(void) {
   const TTest *const tests[] = {by_hand,
                                 scale_by_hand,
                                 repeated_labels,
+                                repeated_labels_share_a_kink,
+                                idleness_is_doubted,
                                 nothing_to_compare,
                                 label_gathers_all_classes,
                                 mean_of_rows,
