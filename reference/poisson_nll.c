@@ -14,12 +14,12 @@
  * Degenerate: x + eps = 0 gives log 0 = -inf: value +-inf, NaN for t = 0; the gradient to x is 1 - t/0. x + eps < 0
  * gives the value NaN and the gradient 1 - t/(x + eps), to t NaN. At the pole PyTorch divides the product of t and the
  * upstream gradient by 0: where that underflows, the gradient is 0/0. Infinite and NaN inputs and upstream gradients
- * follow the formulas in double, part by part: g exp(x) - g t may be inf - inf. Beside such inputs a masked Stirling term
- * is still differentiated, 0 log t + 0 t/t ..., which is NaN for t <= 0. At finite x and t <= 0 PyTorch's gradient to t
- * is that NaN for full too, where the term is masked: the definition's is -x or -log(x + eps).
- * Bool tensors are refused where PyTorch would have to subtract them: both inputs, an input that is not a log, a target
- * under full. Integer tensors are promoted. Error bound: 1 ulp of value and slopes where their terms do not cancel,
- * 2^-53 scaled otherwise.
+ * follow the formulas in double, part by part: g exp(x) - g t may be inf - inf. Beside such inputs a masked Stirling
+ * term is still differentiated, 0 log t + 0 t/t ..., which is NaN for t <= 0. At finite x and t <= 0 PyTorch's gradient
+ * to t is that NaN for full too, where the term is masked: the definition's is -x or -log(x + eps). Bool tensors are
+ * refused where PyTorch would have to subtract them: both inputs, an input that is not a log, a target under full.
+ * Integer tensors are promoted. Error bound: 1 ulp of value and slopes where their terms do not cancel, 2^-53 scaled
+ * otherwise.
  */
 #include <string.h>
 
