@@ -13,7 +13,9 @@
  * Kinks: none.
  * Degenerate: t = 0 has the value 0 but the gradient to t is NaN, from 0 * log 0 + 0/0 (the limit is -inf). t < 0 has
  * no logarithm: value and gradient to t NaN, gradient to x -t. t = 0 with x infinite is 0 * inf = NaN; so is
- * t = -inf with log_target. Integer and bool tensors are refused.
+ * t = -inf with log_target. Beside an infinity or NaN, that of an upstream gradient too, gradients are what PyTorch's
+ * steps give in double: g E is infinite or 0 where exp(t) is, g log t + g t/t - g x may be inf - inf. The gradient to a
+ * negative t is 0 for g = 0, g being already divided by what a mean divides by. Integer and bool tensors are refused.
  * A target that meets no input (an empty batch, or broadcast with one) has the gradient 0 of an empty sum; PyTorch's,
  * 0 times log 0, is NaN where it is 0.
  * At finite inputs PyTorch leaves the range of double on the way: t log t - t x is inf - inf for large t and x,
@@ -128,20 +130,26 @@ LP_MULTIVERSION static bool wild(const lp_run *run) {
   return !regular;
 }
 
-/* One position in PyTorch's own steps, for infinities, NaN and t <= 0. */
-static position literal(double x, double t, bool log_target) {
-  if (log_target) {
-    const double e = exp(t);
-    return (position){lp_whole(e * (t - x)), lp_whole(-e), lp_whole(e * (t - x) + e)};
-  }
-  const double t_log_t = t == 0.0 ? 0.0 : t * log(t);
-  return (position){lp_whole(t_log_t - t * x), lp_whole(-t), lp_whole(log(t) + t / t - x)};
+/* What PyTorch finds where the definition has no real value. */
+static double literal_value(double x, double t, bool log_target) {
+  if (log_target) return exp(t) * (t - x);
+  return (t == 0.0 ? 0.0 : t * log(t)) - t * x;
 }
 
-static void write_literal(lp_big_term *term, position p) {
-  term->value = lp_big_of(p.value.high);
-  term->slope[INPUT] = lp_big_of(p.slope_x.high);
-  term->slope[TARGET] = lp_big_of(p.slope_t.high);
+/* PyTorch's xlogy(g, t). */
+static double times_log(double g, double t) { return g == 0.0 && !isnan(t) ? 0.0 : g * log(t); }
+
+/* The parts of the gradient to t are g log t, g t/t and -g x, or g (t - x) E and g E. */
+static void literally(double *products, const lp_run *run, int i, double g) {
+  const double x = run->x[INPUT][i], t = run->x[TARGET][i];
+  if (is_log(run)) {
+    const double e = exp(t);
+    products[INPUT] = -(g * e);
+    products[TARGET] = g * (t - x) * e + g * e;
+  } else {
+    products[INPUT] = -(g * t);
+    products[TARGET] = times_log(g, t) + g * t / t - g * x;
+  }
 }
 
 static void big_plain(lp_big_term *term, lp_big x, lp_big t) {
@@ -158,20 +166,14 @@ static void big_log(lp_big_term *term, lp_big x, lp_big t) {
   term->slope[TARGET] = lp_big_multiply(e, lp_big_add(d, lp_big_of(1.0)));
 }
 
-/* The parts of the gradient to t are log t, t/t and -x, or E d and E, where E may round to 0. For t < 0 the first is
- * PyTorch's xlogy(g, t), 0 for g = 0. */
-static void find_parts(lp_big_term *term, double x, double t, bool log_target) {
-  const bool vanishes = log_target && exp(t) == 0.0;
-  term->torn[INPUT] = vanishes;
-  term->torn[TARGET] = log_target ? vanishes || !(t - x > 0.0) : !(t > 1.0 && x < 0.0);
-  term->idle[TARGET] = !log_target && t < 0.0 && isfinite(t) && isfinite(x);
-}
-
 static void big(lp_big_term *term, const lp_run *run, int i) {
   const double x = run->x[INPUT][i], t = run->x[TARGET][i];
-  find_parts(term, x, t, is_log(run));
-  if (!isfinite(x) || !isfinite(t) || (!is_log(run) && t <= 0.0)) {
-    write_literal(term, literal(x, t, is_log(run)));
+  const bool finite = isfinite(x) && isfinite(t);
+  if (!finite || (!is_log(run) && t <= 0.0)) {
+    term->value = lp_big_of(literal_value(x, t, is_log(run)));
+    term->slope[INPUT] = lp_big_of(-t);
+    term->literal[INPUT] = !finite;
+    term->literal[TARGET] = true;
   } else if (is_log(run)) {
     big_log(term, lp_big_of(x), lp_big_of(t));
   } else {
@@ -218,6 +220,7 @@ static const lp_pointwise kernel = {
     .regime_empty = UINT64_C(1) << EMPTY,
     .big = big,
     .wild = wild,
+    .literally = literally,
 };
 
 static void run_case(lp_outcome *outcome, const lp_plan *p, double *scratch) {

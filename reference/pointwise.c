@@ -30,7 +30,8 @@ typedef struct workspace {
   int64_t integers[LP_MAX_INPUTS][LP_CHUNK];
 } workspace;
 
-enum { BIG_SIZE = sizeof(lp_big) / sizeof(double), SHARED_BUFFERS = 9, INPUT_BUFFERS = 3 };
+/* A sum in big arithmetic, and the sum of its terms that are infinite or NaN as doubles. */
+enum { SPECIAL = sizeof(lp_big) / sizeof(double), BIG_SIZE, SHARED_BUFFERS = 9, INPUT_BUFFERS = 3 };
 
 /* Position i reads element i. */
 static bool is_direct(const lp_plan *plan, int k) { return plan->c->inputs[k].numel == plan->term.numel; }
@@ -567,20 +568,25 @@ static void store(double *at, lp_big a) {
   at[3] = a.far;
 }
 
-/* factor * slope, but for what PyTorch's way of adding a slope up from parts makes of infinities and zeros. What is
- * infinite anyhow follows PyTorch, whose slope may have underflowed to 0. */
+/* factor * slope. What is infinite anyhow follows PyTorch, whose slope may have underflowed to 0. */
 static lp_big chain(lp_big factor, const lp_big_term *term, int k) {
-  const lp_big slope = term->slope[k];
-  if (term->torn[k] && !lp_big_is_finite(factor)) return lp_big_of((double)NAN);
-  if (term->idle[k] && factor.high == 0.0) return lp_big_of(0.0);
   const bool whole = term->stepwise[k] || lp_big_is_finite(factor);
-  return lp_big_multiply(factor, whole ? slope : lp_big_of(lp_big_get(slope)));
+  return lp_big_multiply(factor, whole ? term->slope[k] : lp_big_of(lp_big_get(term->slope[k])));
 }
 
-/* The numerator of a pole that one position reads; PyTorch adds up those of several before it divides. */
-static bool pole_vanishes(lp_big factor, const lp_big_term *term, int k) {
-  const double numerator = term->over_zero[k];
-  return numerator != 0.0 && lp_big_get(factor) * numerator == 0.0;
+/* The same, in PyTorch's own steps where these matter and the loss knows them. */
+static lp_big product_of(const workspace *w, const task *t, const lp_big_term *term, int i, int k, lp_big factor) {
+  double literal[LP_MAX_INPUTS];
+  if (t->loss->literally == NULL || (lp_big_is_finite(factor) && !term->literal[k])) return chain(factor, term, k);
+  t->loss->literally(literal, &w->run, i, lp_big_get(factor));
+  return lp_big_of(literal[k]);
+}
+
+/* Adds to a sum of products. */
+static void add_big(double *sum, lp_big product) {
+  const double as_double = lp_big_get(product);
+  store(sum, lp_big_add(load(sum), product));
+  if (!isfinite(as_double)) sum[SPECIAL] += as_double;
 }
 
 static void add_big_gradients(const workspace *w, const task *t, const lp_big_term *term, int i, int64_t position,
@@ -589,14 +595,19 @@ static void add_big_gradients(const workspace *w, const task *t, const lp_big_te
     double *const out = lp_outcome_grad(t->outcome, k);
     if (out == NULL) continue;
     const lp_big factor = big_factor(t, term, k, position, s->coefficient);
-    const lp_big product = chain(factor, term, k);
+    const lp_big product = product_of(w, t, term, i, k, factor);
     if (w->sums[k] != NULL) {
-      double *const sum = &w->sums[k][BIG_SIZE * w->offset[k][i]];
-      store(sum, lp_big_add(load(sum), product));
+      add_big(&w->sums[k][BIG_SIZE * w->offset[k][i]], product);
     } else {
-      out[position] = pole_vanishes(factor, term, k) ? (double)NAN : lp_big_get(product);
+      out[position] = lp_big_get(product);
     }
   }
+}
+
+/* Beside an infinity or NaN, products beyond the range of double count as infinities, as they do for PyTorch. */
+static lp_big big_sum(const double *sum) {
+  const lp_big all = load(sum);
+  return lp_big_is_finite(all) ? all : lp_big_of(sum[SPECIAL]);
 }
 
 static void finish_big_gradients(workspace *w, const task *t, const big_sums *s) {
@@ -605,7 +616,7 @@ static void finish_big_gradients(workspace *w, const task *t, const big_sums *s)
     if (out == NULL || w->sums[k] == NULL) continue;
     const bool is_weight = weighted_mean(t) && k == t->loss->weight;
     for (int64_t j = 0; j < t->plan->c->inputs[k].numel; j++) {
-      const lp_big sum = load(&w->sums[k][BIG_SIZE * j]);
+      const lp_big sum = big_sum(&w->sums[k][BIG_SIZE * j]);
       out[j] = lp_big_get(is_weight ? big_weight_gradient(sum, s, w, t, j) : sum);
     }
   }

@@ -42,14 +42,11 @@ typedef struct lp_run {
 typedef struct lp_big_term {
   lp_big value;
   lp_big slope[LP_MAX_INPUTS];
-  bool shut;                       /* the gate is 0 */
-  bool idle[LP_MAX_INPUTS];        /* PyTorch lets a zero upstream gradient through as 0 although the slope is NaN */
-  double over_zero[LP_MAX_INPUTS]; /* when not 0: the slope is a pole, this number over 0. PyTorch multiplies first, so
-                               that a product with the upstream gradient that underflows gives 0/0, so NaN */
+  bool shut;                    /* the gate is 0 */
+  bool literal[LP_MAX_INPUTS];  /* the slope is no real number, or beside an infinity or NaN: its product with the
+                                   upstream gradient is what `literally` says */
   bool stepwise[LP_MAX_INPUTS]; /* PyTorch multiplies the upstream gradient by the factors of this slope one by one: an
                                    infinite one never meets a slope that underflowed to 0 */
-  bool torn[LP_MAX_INPUTS];     /* PyTorch adds this slope up from parts that differ in sign or vanish, each times the
-                                   upstream gradient: an infinite one gives inf - inf or 0 inf, so NaN */
 } lp_big_term;
 
 typedef struct lp_pointwise {
@@ -66,7 +63,11 @@ typedef struct lp_pointwise {
   void (*big)(lp_big_term *term, const lp_run *run, int i);
   bool (*wild)(const lp_run *run); /* must these positions be done in big although all numbers are tame (the argument
                                       of an exp, an infinity)? With this hook, infinite and NaN upstream gradients go
-                                      to big too, for the sake of `torn` */
+                                      to big too, for the sake of `literally` */
+  /* products[k] = the upstream gradient g (of a mean over its denominator) times the slope of input k at position i, in
+   * PyTorch's own steps, which decide what becomes of infinities, NaN and zeros: inf - inf, 0 inf, 0/0. Goes with big.
+   * Counts where big marks a slope as literal, and for an infinite or NaN g. */
+  void (*literally)(double *products, const lp_run *run, int i, double g);
   /* Adds the value of position i of the run, whose numbers are finite, to an exact sum. With a weight: where weights
    * nearly cancel, so may the values. */
   void (*add)(lp_long_sum *sum, const lp_run *run, int i);

@@ -13,9 +13,10 @@
  * Kinks: none; the value jumps at t = 1 with full. The term is masked there, value and gradient.
  * Degenerate: x + eps = 0 gives log 0 = -inf: value +-inf, NaN for t = 0; the gradient to x is 1 - t/0. x + eps < 0
  * gives the value NaN and the gradient 1 - t/(x + eps), to t NaN. At the pole PyTorch divides the product of t and the
- * upstream gradient by 0: where that underflows, the gradient is 0/0. Infinite and NaN inputs follow the formulas; a
- * masked Stirling term is then still differentiated, 0 log t + 0 t/t ..., which is NaN for t <= 0. At finite t <= 0
- * PyTorch's gradient to t is that NaN for full too, where the term is masked: the definition's is -x or -log(x + eps).
+ * upstream gradient by 0: where that underflows, the gradient is 0/0. Infinite and NaN inputs and upstream gradients
+ * follow the formulas in double, part by part: g exp(x) - g t may be inf - inf. Beside such inputs a masked Stirling term
+ * is still differentiated, 0 log t + 0 t/t ..., which is NaN for t <= 0. At finite x and t <= 0 PyTorch's gradient to t
+ * is that NaN for full too, where the term is masked: the definition's is -x or -log(x + eps).
  * Bool tensors are refused where PyTorch would have to subtract them: both inputs, an input that is not a log, a target
  * under full. Integer tensors are promoted. Error bound: 1 ulp of value and slopes where their terms do not cancel,
  * 2^-53 scaled otherwise.
@@ -192,18 +193,33 @@ LP_MULTIVERSION static bool wild(const lp_run *run) {
   return !regular;
 }
 
-/* One position in PyTorch's own steps, for infinities, NaN and x + eps <= 0. */
-static position literal(double x, double t, const double *params) {
-  const bool log_input = params[LOG_INPUT] != 0.0;
-  const double s = x + params[EPS], log_s = log(s), e = exp(x);
-  double value = log_input ? e - t * x : x - t * log_s, slope_t = log_input ? -x : -log_s;
-  if (params[FULL] != 0.0) {
-    const double term = t * log(t) - t + 0.5 * log(0x1.921fb54442d18p+2 * t);
-    const double gate = t <= 1.0 ? 0.0 : 1.0;
-    value += t <= 1.0 ? 0.0 : term;
-    slope_t += gate * log(t) + gate * t / t - gate + 0.5 * gate / t;
-  }
-  return (position){lp_whole(value), lp_whole(log_input ? e - t : 1.0 - t / s), lp_whole(slope_t)};
+static bool is_pole(const lp_run *run, double x) { return !is_log(run) && x + run->params[EPS] == 0.0; }
+
+/* Has neither value nor gradient a real number to be? */
+static bool is_special(const lp_run *run, double x, double t) {
+  return !isfinite(x) || !isfinite(t) || !isfinite(used_eps(run)) || is_pole(run, x);
+}
+
+/* What PyTorch finds there. */
+static double literal_value(const lp_run *run, double x, double t) {
+  const double value = is_log(run) ? exp(x) - t * x : x - t * log(x + run->params[EPS]);
+  const double term = t * log(t) - t + 0.5 * log(0x1.921fb54442d18p+2 * t);
+  return is_full(run) && !(t <= 1.0) ? value + term : value;
+}
+
+/* The gradient of Stirling's term, in the parts in which PyTorch adds it up: g log t, g t/t, -g, g/(2 t), with 0 for g
+ * where the term is masked. */
+static double literal_stirling(double g, double t) {
+  const double gated = t <= 1.0 ? 0.0 : g;
+  return gated * log(t) + gated * t / t - gated + 0.5 * gated / t;
+}
+
+/* A masked term shows only where nothing is a real number anyhow. */
+static void literally(double *products, const lp_run *run, int i, double g) {
+  const double x = run->x[INPUT][i], t = run->x[TARGET][i], s = x + used_eps(run);
+  products[INPUT] = is_log(run) ? g * exp(x) - g * t : g - g * t / s;
+  products[TARGET] = -g * (is_log(run) ? x : log(s));
+  if (is_full(run) && (t > 1.0 || is_special(run, x, t))) products[TARGET] += literal_stirling(g, t);
 }
 
 /* What the value and slopes of one position are made of, in big arithmetic. */
@@ -246,28 +262,11 @@ static void big_values(lp_big_term *term, const ingredients *of) {
   term->slope[TARGET] = sum3(term->slope[TARGET], of->log_t, lp_big_divide(lp_big_of(0.5), of->t));
 }
 
-static void write_literal(lp_big_term *term, position p) {
-  term->value = lp_big_of(p.value.high);
-  term->slope[INPUT] = lp_big_of(p.slope_x.high);
-  term->slope[TARGET] = lp_big_of(p.slope_t.high);
-}
-
-/* The parts are E and -t, or 1 and -t/s; and with Stirling's term log t, 1, -1 and 1/(2t). */
-static void find_torn(lp_big_term *term, const lp_run *run, double x, double t) {
-  const double s = x + used_eps(run);
-  const bool same_sign = !((t < 0.0 && s > 0.0) || (t > 0.0 && s < 0.0)) || isinf(s);
-  term->torn[INPUT] = is_log(run) ? !(t < 0.0) || exp(x) == 0.0 : same_sign;
-  term->torn[TARGET] = is_full(run) && t > 1.0;
-}
-
-static bool is_pole(const lp_run *run, double x) { return !is_log(run) && x + run->params[EPS] == 0.0; }
-
 static void big(lp_big_term *term, const lp_run *run, int i) {
   const double x = run->x[INPUT][i], t = run->x[TARGET][i];
-  find_torn(term, run, x, t);
-  if (!isfinite(x) || !isfinite(t) || !isfinite(used_eps(run)) || is_pole(run, x)) {
-    write_literal(term, literal(x, t, run->params));
-    term->over_zero[INPUT] = is_pole(run, x) ? t : 0.0;
+  if (is_special(run, x, t)) {
+    term->value = lp_big_of(literal_value(run, x, t));
+    term->literal[INPUT] = term->literal[TARGET] = true;
     return;
   }
   const ingredients of = collect(run, x, t);
@@ -311,6 +310,7 @@ static const lp_pointwise kernel = {
     .regime_empty = UINT64_C(1) << EMPTY,
     .big = big,
     .wild = wild,
+    .literally = literally,
 };
 
 static void run_case(lp_outcome *outcome, const lp_plan *p, double *scratch) {

@@ -11,7 +11,8 @@
  * Degenerate: the target broadcasts to the input's shape, not the other way round. Infinite inputs follow PyTorch's
  * formulas log1p(exp(-y x)) and y w / (1 + w), w = exp(-y x): z = inf has the value inf and the gradient inf/inf = NaN,
  * z = -inf the value 0 and the gradient -y 0, so -0 or 0 and NaN for y infinite; 0 inf = NaN stays NaN.
- * At finite inputs PyTorch's w overflows beyond z = 709.78: value inf and gradient NaN, where z and -y are right.
+ * At finite inputs PyTorch's w overflows beyond z = 709.78: value inf and gradient NaN, where z and -y are right. An
+ * infinite upstream gradient meets that slope, rounded to double as PyTorch's is, or 0 where w is 0: then it is NaN.
  * A bool target is refused: PyTorch has a value for it but cannot negate it in the gradient.
  * Error bound: 0.6 ulp for the value and, for targets 1 and -1, the slope; 1.7 ulp for the slope of other targets; 1
  * ulp where they are subnormal.
@@ -79,13 +80,6 @@ LP_MULTIVERSION static bool wild(const lp_run *run) {
   return !regular;
 }
 
-/* PyTorch's own steps, for infinities and NaN. */
-static void write_literal(lp_big_term *term, double x, double y) {
-  const double w = exp(-y * x);
-  term->value = lp_big_of(log1p(w));
-  term->slope[INPUT] = lp_big_of(-(y * w) / (1.0 + w));
-}
-
 /* v = log(1 + w) and w/(1 + w), w = exp(z). */
 typedef struct logistic {
   lp_big value, slope;
@@ -108,22 +102,40 @@ static void big_values(lp_big_term *term, lp_big x, lp_big y) {
   term->slope[INPUT] = lp_big_multiply(lp_big_negate(y), of.slope);
 }
 
+/* Infinities and NaN in PyTorch's own steps. */
 static void big(lp_big_term *term, const lp_run *run, int i) {
-  const double x = run->x[INPUT][i], y = run->x[TARGET][i];
-  term->torn[INPUT] = exp(-y * x) == 0.0;
+  const double x = run->x[INPUT][i], y = run->x[TARGET][i], w = exp(-y * x);
   if (isfinite(x) && isfinite(y)) {
     big_values(term, lp_big_of(x), lp_big_of(y));
   } else {
-    write_literal(term, x, y);
+    term->value = lp_big_of(log1p(w));
+    term->slope[INPUT] = lp_big_of(-(y * w) / (1.0 + w));
   }
 }
 
+/* PyTorch's slope is a 0 where w underflows. Where it overflows PyTorch has a wrong NaN. */
+static void literally(double *products, const lp_run *run, int i, double g) {
+  const double w = exp(-run->x[TARGET][i] * run->x[INPUT][i]);
+  lp_big_term term;
+  big(&term, run, i);
+  products[INPUT] = g * (w == 0.0 ? 0.0 : lp_big_get(term.slope[INPUT]));
+}
+
+/* log(DBL_MAX), and -log(2^-1075): below the one and above the other exp is a positive double. */
+static const lp_pair overflow_at = {0x1.62e42fefa39efp9, 0x1.a9c9e3b39803fp-46},
+                     underflow_at = {0x1.74910d52d3052p9, -0x1.04e7ce353629ep-46};
+
+/* Is the product above the limit, rounded to doubles though both are? */
+static bool exceeds(lp_pair product, lp_pair limit) {
+  return product.high > limit.high || (product.high == limit.high && product.low > limit.low);
+}
+
 static uint64_t regime(double x, double y) {
-  const double product = y * x; /* may underflow */
+  const lp_pair product = lp_two_product(-y, x); /* may underflow */
   if (!isfinite(x) || !isfinite(y)) return UINT64_C(1) << NON_FINITE;
   const uint64_t sign = UINT64_C(1) << (x == 0.0 || y == 0.0 ? UNDECIDED : (x > 0.0) == (y > 0.0) ? RIGHT : WRONG);
-  const uint64_t overflow = product < -0x1.62e42fefa39efp9 ? UINT64_C(1) << OVERFLOW : 0;
-  const uint64_t underflow = product > 0x1.74910d52d3051p9 ? UINT64_C(1) << UNDERFLOW : 0;
+  const uint64_t overflow = exceeds(product, overflow_at) ? UINT64_C(1) << OVERFLOW : 0;
+  const uint64_t underflow = exceeds(lp_pair_negative(product), underflow_at) ? UINT64_C(1) << UNDERFLOW : 0;
   return sign | overflow | underflow | (fabs(y) == 1.0 ? 0 : UINT64_C(1) << OTHER_TARGET);
 }
 
@@ -139,6 +151,7 @@ static const lp_pointwise kernel = {
     .regime_empty = UINT64_C(1) << EMPTY,
     .big = big,
     .wild = wild,
+    .literally = literally,
 };
 
 static void run_case(lp_outcome *outcome, const lp_plan *p, double *scratch) {

@@ -150,6 +150,56 @@ START_TEST(upstream_gradients_meet_every_part_of_a_slope) {
   check_upstream(true, INFINITY, -1.0, 0.5, -INFINITY, INFINITY);
   check_upstream(true, INFINITY, 1.0, 0.5, -INFINITY, NAN);
   check_upstream(true, INFINITY, -1.0, -800.0, NAN, NAN);
+  check_upstream(false, 0.0, 1.0, NAN, NAN, NAN);
+}
+END_TEST
+
+/* Beside an infinity or NaN PyTorch's parts overflow and underflow as doubles do. */
+START_TEST(parts_out_of_range_beside_infinities) {
+  check_upstream(true, 0.0, NAN, 1e20, NAN, NAN);
+  check_upstream(true, 0.0, INFINITY, 65504.0, NAN, NAN);
+  check_upstream(true, 1e-300, -INFINITY, 709.9, -INFINITY, INFINITY);
+  check_upstream(true, -1e300, INFINITY, 709.7, INFINITY, NAN);
+  check_upstream(false, -1e300, INFINITY, 1e20, INFINITY, NAN);
+  check_upstream(true, 0.0, 1.0, 1e20, -0.0, 0.0); /* real numbers are what they are */
+}
+END_TEST
+
+/* A column of targets, as log-probabilities, beside one input. */
+static double shared_input_gradient(const double *targets, const double *g) {
+  lp_trial *t = trial_new("kl_div");
+  trial_param(t, "log_target", 1);
+  trial_reduction(t, "none");
+  trial_real(t, "input", "1", (double[]){0.0});
+  trial_real(t, "target", "3", targets);
+  trial_upstream(t, "3", g);
+  ck_assert_int_eq(trial_run(t), LP_OK);
+  const double gradient = trial_grad(t, "input", 0);
+  trial_free(t);
+  return gradient;
+}
+
+/* exp(5e20) is a real number that is infinite beside an infinity. */
+START_TEST(terms_that_overflow_beside_infinities) {
+  check_same(shared_input_gradient((double[]){0.0, 5e20, 0.0}, (double[]){1.0, -3.0, INFINITY}), NAN);
+  check_same(shared_input_gradient((double[]){0.0, 5e20, 0.0}, (double[]){1.0, 3.0, INFINITY}), -INFINITY);
+}
+END_TEST
+
+/* The upstream gradient of a mean is divided first, and may underflow. */
+START_TEST(means_of_tiny_upstream_gradients) {
+  lp_trial *t = trial_new("kl_div");
+  trial_real(t, "input", "2", (double[]){-1.0, -1.0});
+  trial_real(t, "target", "2", (double[]){-1e154, -INFINITY});
+  trial_upstream(t, "", (double[]){0x1p-1074});
+  ck_assert_int_eq(trial_run(t), LP_OK);
+  check_same(trial_grad(t, "target", 0), 0.0);
+  check_same(trial_grad(t, "input", 1), NAN);
+  trial_upstream(t, "", (double[]){0x1p-1073});
+  ck_assert_int_eq(trial_run(t), LP_OK);
+  check_same(trial_grad(t, "target", 0), NAN);
+  check_same(trial_grad(t, "input", 1), INFINITY);
+  trial_free(t);
 }
 END_TEST
 
@@ -311,6 +361,9 @@ int main(void) {
                                 zero_and_negative_targets_follow_pytorch,
                                 non_finite_inputs_follow_pytorch,
                                 upstream_gradients_meet_every_part_of_a_slope,
+                                parts_out_of_range_beside_infinities,
+                                terms_that_overflow_beside_infinities,
+                                means_of_tiny_upstream_gradients,
                                 exponentials_of_huge_logarithms_keep_their_order,
                                 reductions_and_gradients,
                                 batchmean_divides_by_the_inputs_first_axis,

@@ -223,6 +223,9 @@ START_TEST(upstream_gradients_meet_every_part_of_a_slope) {
   check_upstream(rate, INFINITY, -2.0, 1.0, INFINITY, NAN);
   check_upstream(rate, INFINITY, INFINITY, -1.0, NAN, -INFINITY);
   check_upstream(log, 0.0, 800.0, 1.0, 0.0, -0.0);
+  check_upstream(log, -1e300, 700.0, INFINITY, NAN, 1e300 * 700.0);
+  check_upstream(rate, 1e300, -INFINITY, -1e200, NAN, NAN);
+  check_upstream(rate, -INFINITY, 0.0, -INFINITY, -INFINITY, -INFINITY); /* -inf - inf / 0 */
 }
 END_TEST
 

@@ -85,21 +85,40 @@ START_TEST(non_finite_inputs_follow_pytorch) {
 }
 END_TEST
 
+/* They meet the slope whole: the last one's is 0 as a double. */
 START_TEST(infinite_upstream_gradients) {
-  const double x[] = {0.5, -0.5, 800.0, 0.5, -800.0}, y[] = {1.0, 1.0, 1.0, 0.0, 1.0};
-  const double g[] = {INFINITY, -INFINITY, INFINITY, INFINITY, INFINITY};
+  const double x[] = {0.5, -0.5, 800.0, 0.5, -800.0, 0.25}, y[] = {1.0, 1.0, 1.0, 0.0, 1.0, 0x1p-1074};
+  const double g[] = {INFINITY, -INFINITY, INFINITY, INFINITY, INFINITY, INFINITY};
   lp_trial *t = trial_new("soft_margin");
   trial_reduction(t, "none");
-  trial_real(t, "input", "5", x);
-  trial_real(t, "target", "5", y);
-  trial_upstream(t, "5", g);
+  trial_real(t, "input", "6", x);
+  trial_real(t, "target", "6", y);
+  trial_upstream(t, "6", g);
   ck_assert_int_eq(trial_run(t), LP_OK);
   check_same(trial_grad(t, "input", 0), -INFINITY);
   check_same(trial_grad(t, "input", 1), INFINITY);
   check_same(trial_grad(t, "input", 2), NAN);
   check_same(trial_grad(t, "input", 3), NAN);
   check_same(trial_grad(t, "input", 4), -INFINITY);
+  check_same(trial_grad(t, "input", 5), NAN);
   trial_free(t);
+}
+END_TEST
+
+static void check_range(double x, double y, bool overflow, bool underflow) {
+  lp_trial *t = single(x, y);
+  ck_assert_int_eq(trial_regime(t, "overflow"), overflow);
+  ck_assert_int_eq(trial_regime(t, "underflow"), underflow);
+  trial_free(t);
+}
+
+/* The products of these round to a limit of exp. */
+START_TEST(ranges_are_those_of_the_exact_product) {
+  check_range(-0.010835715572993771, 65504.0, true, false);
+  check_range(-0x1.62e42fefa39efp9, 1.0, false, false);
+  check_range(-0x1.62e42fefa39f0p9, 1.0, true, false);
+  check_range(5.134579416814751e+199, 1.4512059481673894e-197, false, false);
+  check_range(0x1.74910d52d3052p9, 1.0, false, true);
 }
 END_TEST
 
@@ -191,6 +210,7 @@ int main(void) {
                                 confident_successes_do_not_underflow,
                                 non_finite_inputs_follow_pytorch,
                                 infinite_upstream_gradients,
+                                ranges_are_those_of_the_exact_product,
                                 reductions_and_gradients,
                                 shapes,
                                 rejections,
