@@ -28,7 +28,7 @@ static void round_outputs(lp_outcome *outcome) {
 }
 
 static double rounded(const lp_exact_number *n, lp_dtype dtype) {
-  static const double of_class[] = {0.0, INFINITY, -INFINITY, NAN, NAN};
+  static const double of_class[] = {0.0, INFINITY, -INFINITY, NAN, NAN, NAN};
   return n->class == LP_FINITE ? lp_exact_round(arb_midref(&n->value), dtype) : of_class[n->class];
 }
 

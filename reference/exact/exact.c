@@ -1,6 +1,6 @@
 #include "reference/exact/exact.h"
 
-#include <float.h>
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -104,34 +104,45 @@ bool lp_exact_is_narrow(const arb_t value, const mag_t scale, lp_dtype dtype) {
 
 /* --- adding up --- */
 
-/* Beside an infinity, a finite number out of the range of float64 is infinite, as in PyTorch. */
-static lp_class class_beside_infinity(lp_class class, const arb_t value) {
-  if (class != LP_FINITE || arf_cmpabs_d(arb_midref(value), DBL_MAX) <= 0) return class;
-  return arf_sgn(arb_midref(value)) > 0 ? LP_PLUS_INFINITY : LP_MINUS_INFINITY;
+static bool is_infinity(lp_class class) { return class == LP_PLUS_INFINITY || class == LP_MINUS_INFINITY; }
+
+static lp_class class_of_sum(lp_class sum, lp_class term) {
+  if (sum == LP_FINITE || sum == term) return term;
+  if (term == LP_FINITE) return sum;
+  if (sum == LP_ANY) return term == LP_NAN ? LP_NAN : LP_ANY;
+  if (sum == LP_NOT_FINITE || term == LP_NOT_FINITE) {
+    return sum == LP_NAN || term == LP_NAN ? LP_NAN : LP_NOT_FINITE;
+  }
+  return LP_NAN;
 }
 
-static lp_class class_of_sum(const lp_exact_number *sum, const lp_tape *t, lp_x term) {
-  const lp_class class = lp_x_class(t, term);
-  if (sum->class == LP_FINITE && class == LP_FINITE) return LP_FINITE;
-  const lp_class a = class_beside_infinity(sum->class, &sum->value);
-  const lp_class b = class_beside_infinity(class, lp_x_ball(t, term));
-  if (a == LP_FINITE || a == b) return b;
-  if (a == LP_ANY) return b == LP_NAN ? LP_NAN : LP_ANY;
-  if (a == LP_NOT_FINITE || b == LP_NOT_FINITE) return a == LP_NAN || b == LP_NAN ? LP_NAN : LP_NOT_FINITE;
-  return b == LP_FINITE ? a : LP_NAN;
+/* Beside an infinity, a finite term out of the range of float64 is infinite, as in PyTorch; terms that are out of range
+ * only when added up may be, in some order. */
+static void judge_range(lp_exact_number *sum, const lp_tape *t, lp_x term) {
+  const double x = arf_get_d(arb_midref(lp_x_ball(t, term)), ARF_RND_NEAR);
+  const bool above = x > 0.0, against = sum->class == LP_MINUS_INFINITY;
+  sum->sizes[above] += fabs(x);
+  sum->beyond[above] = sum->beyond[above] || isinf(x);
+  if (!is_infinity(sum->class)) return;
+  if (sum->beyond[against]) {
+    sum->class = LP_NAN;
+  } else if (isinf(sum->sizes[against])) {
+    sum->class = LP_NOT_FINITE;
+  }
 }
 
 /* One more term of a sum: its size is a part of the scale, for the partial sums. */
 static void accumulate(lp_exact_number *sum, const lp_tape *t, lp_x term) {
   mag_t size;
   mag_init(size);
-  sum->class = class_of_sum(sum, t, term);
+  sum->class = class_of_sum(sum->class, lp_x_class(t, term));
   arb_get_mag(size, lp_x_ball(t, term));
   mag_add(&sum->scale, &sum->scale, size);
   mag_add(&sum->scale, &sum->scale, lp_x_reach(t, term));
   if (t->lost) lp_budget_set_boundless(&sum->scale);
   arb_add(&sum->value, &sum->value, lp_x_ball(t, term), t->precision);
   sum->terms += lp_x_terms(t, term);
+  judge_range(sum, t, term);
   mag_clear(size);
 }
 
@@ -152,8 +163,6 @@ static void put(lp_exact_number *n, const lp_tape *t, lp_x a) {
   mag_add(&n->scale, &n->scale, lp_x_reach(t, a));
 }
 
-static bool is_infinity(lp_class class) { return class == LP_PLUS_INFINITY || class == LP_MINUS_INFINITY; }
-
 /* The gradient of an element that several terms share. Where its parts are infinities of both signs, what an
  * implementation gets depends on whether it adds before or after it multiplies: nothing is claimed. */
 static void take_leaf(void *context, const lp_leaf *leaf) {
@@ -163,7 +172,8 @@ static void take_leaf(void *context, const lp_leaf *leaf) {
   lp_exact_number *sum = &run->exact->outputs[output].numbers[leaf->index];
   const lp_class before = sum->class, part = lp_x_class(&run->tape, leaf->adjoint);
   accumulate(sum, &run->tape, leaf->adjoint);
-  if (before == LP_ANY || (is_infinity(before) && is_infinity(part) && before != part)) sum->class = LP_ANY;
+  const bool opposed = sum->class == LP_NAN && before != LP_NAN && part != LP_NAN;
+  if (before == LP_ANY || opposed) sum->class = LP_ANY;
 }
 
 /* --- one term --- */

@@ -21,6 +21,8 @@ typedef struct lp_exact_number {
   mag_struct scale; /* |value| + the reach of its rounded intermediates; likewise; of an infinity
                      * or NaN, boundless (budget.h) where rounding may make anything of it, else without meaning */
   int64_t terms;    /* of the longest sum on its way, counted flat; 1 when nothing is summed */
+  double sizes[2];  /* while it is added up: of the finite terms below, above 0, in float64, ... */
+  bool beyond[2];   /* ... and whether one of them is out of its range */
   bool entangled;   /* a term gives a part of it in which switches nest within rounding: effects are not all known */
 } lp_exact_number;
 

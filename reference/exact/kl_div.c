@@ -6,9 +6,12 @@
  * the products with the upstream gradient, and g t / t.
  * Switches: none. The value is continuous at t = 0, but has no slope there: PyTorch's is NaN, from the 0/0 of g t / t.
  * Degenerate: t < 0 has no logarithm, value and slope are NaN. There PyTorch takes xlogy(g, t) + g t / t - g x as the
- * gradient, which is 0 for g = 0: then the part t log t has a value only. Infinities and NaN follow the formula. */
+ * gradient, which is 0 for g = 0: then the part t log t has a value only. Where g is a quotient that may have
+ * underflowed nothing is claimed of it. Infinities and NaN follow the formula in float64: beside one exp(t) and the
+ * products overflow and underflow. */
 #include <math.h>
 
+#include "reference/exact/budget.h"
 #include "reference/exact/exact.h"
 
 extern const lp_exact_loss lp_exact_kl_div;
@@ -45,17 +48,27 @@ static double denominator(const lp_plan *plan) {
   return by_rows ? rows(&plan->c->inputs[INPUT]) : (double)plan->term.numel;
 }
 
-/* What PyTorch multiplies the slopes by, in float64. */
+/* What multiplies the slopes, in float64. */
 static double seed(const lp_plan *plan, int64_t index) {
   const lp_reduction how = plan->c->reduction;
   if (how == LP_REDUCTION_NONE) return lp_plan_upstream(plan, index);
   return lp_plan_upstream(plan, 0) / (how == LP_REDUCTION_SUM ? 1.0 : denominator(plan));
 }
 
+/* Is it a quotient that may have underflowed? */
+static bool seed_may_vanish(const lp_tape *t, const lp_plan *plan, int64_t index) {
+  const lp_reduction how = plan->c->reduction;
+  const bool divides = how != LP_REDUCTION_NONE && how != LP_REDUCTION_SUM && denominator(plan) != 1.0;
+  return divides && lp_plan_upstream(plan, 0) != 0.0 && fabs(seed(plan, index)) <= lp_budget_absolute(t->dtype, false);
+}
+
 /* The mask makes the logarithm of an exact 0 a 0 whose slope is 0/0. */
 static lp_x x_log_x(lp_tape *t, const lp_plan *plan, int64_t index, lp_x x) {
   const lp_side side = lp_x_sign(t, x);
-  if (side == LP_BELOW && lp_x_class(t, x) == LP_FINITE && seed(plan, index) == 0.0) return lp_x_constant(t, NAN);
+  if (side == LP_BELOW && lp_x_class(t, x) == LP_FINITE) {
+    if (seed_may_vanish(t, plan, index)) return lp_x_unknown_slope(t, lp_x_constant(t, NAN), x);
+    if (seed(plan, index) == 0.0) return lp_x_constant(t, NAN);
+  }
   return lp_x_multiply(t, x, lp_x_mask(t, lp_x_log(t, x), side != LP_AT));
 }
 
@@ -86,7 +99,10 @@ static lp_x logarithmic(lp_tape *t, bool finite, lp_x input, lp_x target) {
 static lp_x term(lp_tape *t, const lp_plan *plan, int64_t index) {
   const lp_x input = element(t, plan, INPUT, index), target = element(t, plan, TARGET, index);
   const bool finite = lp_x_class(t, input) == LP_FINITE && lp_x_class(t, target) == LP_FINITE;
-  if (!finite) lp_x_enter(t, NON_FINITE);
+  if (!finite) {
+    lp_x_enter(t, NON_FINITE);
+    if (t->stand_in == 0) lp_x_limit_range(t);
+  }
   if (plan->c->params[LOG_TARGET] != 0.0) return logarithmic(t, finite, input, target);
   return plain(t, plan, index, finite, input, target);
 }

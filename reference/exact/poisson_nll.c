@@ -9,8 +9,9 @@
  * 1/(x + eps). Infinities and NaN follow the formula, in which PyTorch rounds x + eps to float64, computes a masked
  * Stirling term all the same, and multiplies its slopes, of which those at t <= 0 are NaN, by 0. Where the rest of the
  * loss is a real number that term is not there, and PyTorch's NaN wrong. Integer tensors stand for their real values;
- * PyTorch rounds to float32 there. An input that several positions read gets one quotient by x + eps each; PyTorch
- * divides their sum once, which may have another class where x + eps = 0. */
+ * PyTorch rounds to float32 there. Of an input that several positions read PyTorch adds up the gradients before it
+ * multiplies by exp(x) or divides by x + eps: where that is infinite or 0 a position that sends back 0 makes the sum
+ * NaN or does not show in it, and nothing is claimed. */
 #include <math.h>
 
 #include "reference/exact/exact.h"
@@ -39,8 +40,12 @@ static const char *const regimes[N_REGIMES] = {"log-input",    "rate-input",    
                                                "exp-overflow", "exp-underflow", "target-zero", "target-negative",
                                                "rate-zero",    "rate-negative", "non-finite",  "empty"};
 
-static lp_x element(lp_tape *t, const lp_plan *plan, int input, int64_t index) {
-  return lp_x_element(t, input, lp_exact_position(&plan->c->inputs[input], &plan->term, index));
+static int64_t place(const lp_plan *plan, int input, int64_t index) {
+  return lp_exact_position(&plan->c->inputs[input], &plan->term, index);
+}
+
+static double upstream(const lp_plan *plan, int64_t index) {
+  return lp_plan_upstream(plan, plan->c->reduction == LP_REDUCTION_NONE ? index : 0);
 }
 
 static bool is_set(const lp_plan *plan, int param) { return plan->c->params[param] != 0.0; }
@@ -87,16 +92,34 @@ static void enter_log(lp_tape *t, lp_x exponential) {
   if (rounded == 0.0) lp_x_enter(t, EXP_UNDERFLOW);
 }
 
-static lp_x of_log(lp_tape *t, lp_x x, lp_x target, bool finite) {
-  const lp_x rate = lp_x_exp(t, x);
+/* Where several positions read an element of the input PyTorch adds up what they send back before it meets exp(inf) or
+ * 1/0: of one that sends a 0 nothing may show. Otherwise the number as it is. */
+static lp_x one_of_several(lp_tape *t, const lp_plan *plan, lp_x number, lp_x x, double sent) {
+  const bool shared = plan->c->inputs[INPUT].numel != plan->term.numel;
+  return shared && sent == 0.0 ? lp_x_unknown_slope(t, number, x) : number;
+}
+
+static lp_x of_log(lp_tape *t, const lp_plan *plan, int64_t index, lp_x x, lp_x target, bool finite) {
+  lp_x rate = lp_x_exp(t, x);
   if (finite) enter_log(t, rate);
+  if (lp_x_class(t, rate) == LP_PLUS_INFINITY && !finite) {
+    rate = one_of_several(t, plan, rate, x, upstream(plan, index));
+  }
   return lp_x_subtract(t, rate, lp_x_multiply(t, target, x));
+}
+
+/* PyTorch's own arithmetic decides what there is where no real number is. */
+static void leave_reals(lp_tape *t) {
+  if (t->stand_in == 0) lp_x_limit_range(t);
 }
 
 static void enter_rate(lp_tape *t, lp_x rate) {
   const lp_side side = lp_x_sign(t, rate);
   lp_x_enter(t, RATE);
-  if (side == LP_AT) lp_x_enter(t, RATE_ZERO);
+  if (side == LP_AT) {
+    lp_x_enter(t, RATE_ZERO);
+    leave_reals(t);
+  }
   if (side == LP_BELOW) lp_x_enter(t, RATE_NEGATIVE);
 }
 
@@ -118,10 +141,15 @@ static lp_x shift(lp_tape *t, lp_x x, bool finite) {
   return number;
 }
 
-static lp_x of_rate(lp_tape *t, lp_x x, lp_x target, bool finite) {
+static lp_x of_rate(lp_tape *t, const lp_plan *plan, int64_t index, lp_x x, lp_x target, bool finite) {
   const lp_x shifted = lp_x_add(t, x, shift(t, x, finite));
   if (finite) enter_rate(t, shifted);
-  return lp_x_subtract(t, x, lp_x_multiply(t, target, lp_x_log(t, shifted)));
+  lp_x log = lp_x_log(t, shifted);
+  if (lp_x_sign(t, shifted) == LP_AT) {
+    const double count = lp_tensor_get(&plan->c->inputs[TARGET], place(plan, TARGET, index));
+    log = one_of_several(t, plan, log, x, upstream(plan, index) * count);
+  }
+  return lp_x_subtract(t, x, lp_x_multiply(t, target, log));
 }
 
 static void enter_target(lp_tape *t, lp_x target) {
@@ -131,15 +159,17 @@ static void enter_target(lp_tape *t, lp_x target) {
 }
 
 static lp_x term(lp_tape *t, const lp_plan *plan, int64_t index) {
-  const lp_x x = element(t, plan, INPUT, index), target = element(t, plan, TARGET, index);
+  const lp_x x = lp_x_element(t, INPUT, place(plan, INPUT, index));
+  const lp_x target = lp_x_element(t, TARGET, place(plan, TARGET, index));
   const bool log_input = is_set(plan, LOG_INPUT), known = log_input || isfinite(plan->c->params[EPS]);
   const bool finite = known && lp_x_class(t, x) == LP_FINITE && lp_x_class(t, target) == LP_FINITE;
   if (finite) {
     enter_target(t, target);
   } else {
     lp_x_enter(t, NON_FINITE);
+    leave_reals(t);
   }
-  const lp_x loss = (log_input ? of_log : of_rate)(t, x, target, finite);
+  const lp_x loss = (log_input ? of_log : of_rate)(t, plan, index, x, target, finite);
   return is_set(plan, FULL) ? add_stirling(t, loss, target, finite) : loss;
 }
 

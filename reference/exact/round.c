@@ -13,7 +13,7 @@ double lp_exact_round(const arf_t x, lp_dtype dtype) {
 }
 
 void lp_exact_ends(double *low, double *high, const lp_exact_number *n, lp_dtype dtype) {
-  static const double of_class[] = {0.0, INFINITY, -INFINITY, NAN, NAN};
+  static const double of_class[] = {0.0, INFINITY, -INFINITY, NAN, NAN, NAN};
   arf_t end;
   if (n->class != LP_FINITE) {
     *low = *high = of_class[n->class];

@@ -3,8 +3,9 @@
  * products with the target and the upstream gradient.
  * Switches: none.
  * Degenerate: where a is infinite or NaN the formula is taken in PyTorch's own steps: exp(inf)/(1 + exp(inf)) is NaN,
- * exp(-inf) is 0, which an infinite target makes NaN. The target has no gradient; an integer one means
- * the number that it is, also where PyTorch's gradient negates it in its unsigned dtype. */
+ * exp(-inf) is 0, which an infinite target makes NaN. An infinite upstream gradient meets the whole slope at once, as
+ * in PyTorch: one that underflows makes it NaN. The target has no gradient; an integer one means the number that it is,
+ * also where PyTorch's gradient negates it in its unsigned dtype. */
 #include <float.h>
 #include <math.h>
 
@@ -51,12 +52,24 @@ static lp_x log1p_exp_step_by_step(lp_tape *t, lp_x a) {
   return lp_x_log(t, lp_x_add(t, lp_x_constant(t, 1.0), lp_x_exp(t, a)));
 }
 
+/* The same value with the slope, sigmoid(a) times this factor, multiplied out. */
+static lp_x with_slope(lp_tape *t, lp_x loss, lp_x a, lp_x factor, lp_x input) {
+  const lp_x slope = lp_x_detach(t, lp_x_multiply(t, factor, lp_x_sigmoid(t, a)));
+  return lp_x_carry(t, loss, lp_x_multiply(t, slope, input));
+}
+
+static bool has_infinite_upstream(const lp_plan *plan, int64_t index) {
+  return !isfinite(lp_plan_upstream(plan, plan->c->reduction == LP_REDUCTION_NONE ? index : 0));
+}
+
 static lp_x term(lp_tape *t, const lp_plan *plan, int64_t index) {
   const lp_x input = lp_x_element(t, INPUT, place(plan, INPUT, index));
   const lp_x target = lp_x_element(t, TARGET, place(plan, TARGET, index));
-  const lp_x a = lp_x_multiply(t, lp_x_negate(t, target), input);
+  const lp_x minus = lp_x_negate(t, target), a = lp_x_multiply(t, minus, input);
   enter(t, plan, index, a);
-  return lp_x_class(t, a) == LP_FINITE ? lp_x_softplus(t, a) : log1p_exp_step_by_step(t, a);
+  if (lp_x_class(t, a) != LP_FINITE) return log1p_exp_step_by_step(t, a);
+  const lp_x loss = lp_x_softplus(t, a);
+  return has_infinite_upstream(plan, index) ? with_slope(t, loss, a, minus, input) : loss;
 }
 
 static uint64_t regimes_of(const lp_plan *plan) { return plan->term.numel == 0 ? UINT64_C(1) << EMPTY : 0; }

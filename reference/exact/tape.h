@@ -161,6 +161,8 @@ lp_x lp_x_clamp(lp_tape *t, lp_x a);
 lp_x lp_x_erase(lp_tape *t, lp_x a);
 /* The number a, whose adjoint goes to `carrier` unchanged: a value with a slope that is written separately. */
 lp_x lp_x_carry(lp_tape *t, lp_x a, lp_x carrier);
+/* The number a, with a slope to `of` of which nothing is known: NaN, or anything. */
+lp_x lp_x_unknown_slope(lp_tape *t, lp_x a, lp_x of);
 /* The number a as a constant: it has no slope. */
 lp_x lp_x_detach(lp_tape *t, lp_x a);
 /* The same number, known to be exact however it is computed. Use at once, before anything else refers to a. */

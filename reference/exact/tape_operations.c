@@ -806,6 +806,15 @@ lp_x lp_x_carry(lp_tape *t, lp_x x, lp_x carrier) {
   return value;
 }
 
+lp_x lp_x_unknown_slope(lp_tape *t, lp_x x, lp_x of) {
+  mag_t boundless;
+  mag_init(boundless);
+  lp_budget_set_boundless(boundless);
+  const lp_x slope = lp_x_number(t, NULL, LP_NAN, boundless, 1);
+  mag_clear(boundless);
+  return lp_x_carry(t, x, lp_x_multiply(t, slope, of));
+}
+
 lp_x lp_x_shut(lp_tape *t, lp_x x) {
   const lp_x zero = lp_x_mask(t, x, false);
   lp_node *n = lp_tape_at(t, zero);

@@ -391,6 +391,37 @@ START_TEST(classes_beyond_float64) {
 }
 END_TEST
 
+/* It does not matter in which order they come; where the sum of several terms alone is out of range it does. */
+START_TEST(sums_beyond_the_range_beside_infinities) {
+  static const struct {
+    double x[4];
+    lp_class class;
+  } of[] = {{{0x1p1000, -0x1p1000, -INFINITY, 1}, LP_NAN},
+            {{-INFINITY, 1, 0x1p1000, 1}, LP_NAN},
+            {{INFINITY, 1, 0x1p1000, 1}, LP_PLUS_INFINITY},
+            {{INFINITY, 1, -0x1p23, -0x1p23}, LP_NOT_FINITE},
+            {{0x1p23, -0x1p22, 0x1p23, -INFINITY}, LP_NOT_FINITE},
+            {{0x1p22, 0x1p22, -0x1p23, -INFINITY}, LP_MINUS_INFINITY},
+            {{NAN, 0x1p23, 0x1p23, -INFINITY}, LP_NAN}};
+  for (size_t i = 0; i < sizeof of / sizeof of[0]; i++) {
+    double x[4], y[] = {0x1p1000, 0x1p1000, 0x1p1000, 0x1p1000};
+    memcpy(x, of[i].x, sizeof x);
+    trial t = trial_of(product, "4", x, y);
+    set_reduction(&t, "sum");
+    ask(&t);
+    check_class(&t, LP_OUTPUT_LOSS, 0, of[i].class);
+    lp_exact_clear(&t.exact);
+    double one[] = {0x1p1000};
+    give(&t, Y, "", one);
+    set_reduction(&t, "none");
+    set_upstream(&t, "4", y);
+    ask(&t);
+    check_class(&t, Y, 0, of[i].class == LP_NAN && i < 2 ? LP_ANY : of[i].class);
+    lp_exact_clear(&t.exact);
+  }
+}
+END_TEST
+
 /* Infinities of both signs meet in an element that terms share: nothing is claimed, whatever comes after. */
 START_TEST(shared_elements_beside_infinities) {
   static const struct {
@@ -1323,6 +1354,7 @@ int main(void) {
                                 empty_cases,
                                 classes_add_up,
                                 classes_beyond_float64,
+                                sums_beyond_the_range_beside_infinities,
                                 shared_elements_beside_infinities,
                                 what_is_not_finite_adds_up,
                                 terms_whose_side_is_unknown,

@@ -202,12 +202,18 @@ START_TEST(classes) {
       {0.3, 0.5, false, INFINITY, LP_FINITE, LP_MINUS_INFINITY, LP_NAN},
       {0.3, -INFINITY, true, 1.0, LP_NAN, LP_FINITE, LP_NAN},
       {-INFINITY, INFINITY, true, 1.0, LP_PLUS_INFINITY, LP_MINUS_INFINITY, LP_PLUS_INFINITY},
-      {INFINITY, 800.0, true, 1.0, LP_MINUS_INFINITY, LP_FINITE, LP_NAN}, /* exp(800) has a value */
+      {INFINITY, 800.0, true, 1.0, LP_MINUS_INFINITY, LP_MINUS_INFINITY, LP_NAN}, /* as in float64 */
       /* exp(-800) has one too, but is 0 in float64 */
       {INFINITY, -800.0, true, 1.0, LP_NOT_FINITE, LP_FINITE, LP_NOT_FINITE},
       {0.3, -800.0, true, INFINITY, LP_FINITE, LP_NOT_FINITE, LP_NOT_FINITE},
       {0.3, 0.5, true, INFINITY, LP_FINITE, LP_MINUS_INFINITY, LP_PLUS_INFINITY},
       {NAN, 0.5, false, 0.0, LP_NAN, LP_FINITE, LP_NAN},
+      /* beside an infinity or NaN all is float64's, else real */
+      {NAN, 1e20, true, 0.0, LP_NAN, LP_NAN, LP_NAN},
+      {0.5, 1e20, true, 0.0, LP_FINITE, LP_FINITE, LP_FINITE},
+      {-INFINITY, 709.9, true, 1e-300, LP_PLUS_INFINITY, LP_MINUS_INFINITY, LP_PLUS_INFINITY},
+      {INFINITY, 709.7, true, -1e300, LP_MINUS_INFINITY, LP_PLUS_INFINITY, LP_NAN},
+      {INFINITY, 1e20, false, -1e300, LP_MINUS_INFINITY, LP_PLUS_INFINITY, LP_NAN},
   };
   for (size_t i = 0; i < sizeof table / sizeof table[0]; i++) {
     const ruling *r = &table[i];
@@ -220,6 +226,37 @@ START_TEST(classes) {
     check_class(number_of(&e, t, "target", 0), r->to_target);
     ck_assert_int_eq(enters(&e, t, "non-finite"), !isfinite(r->input) || !isfinite(r->target));
     check_agreement(&e, t);
+    lp_exact_clear(&e);
+    trial_free(t);
+  }
+}
+END_TEST
+
+/* A negative target sends back NaN, or 0 where the upstream gradient is 0: of a quotient that may be 0 nothing is
+ * claimed. */
+START_TEST(negative_targets_beside_tiny_upstream_gradients) {
+  static const struct {
+    double g;
+    const char *reduction;
+    lp_class class;
+    bool open;
+  } of[] = {{0x1p-1074, "mean", LP_NAN, true},  {0x1p-1070, "mean", LP_NAN, true},
+            {0x1p-1065, "mean", LP_NAN, false}, {0x1p-1074, "none", LP_NAN, false},
+            {0x1p-1074, "sum", LP_NAN, false},  {0x1p-1074, "batchmean", LP_NAN, true},
+            {0.0, "mean", LP_FINITE, false}};
+  for (size_t i = 0; i < sizeof of / sizeof of[0]; i++) {
+    lp_trial *t = trial_new("kl_div");
+    lp_exact e;
+    trial_reduction(t, of[i].reduction);
+    trial_real(t, "input", "2", (double[]){-1.0, -1.0});
+    trial_real(t, "target", "2", (double[]){-2.0, 0.5});
+    trial_upstream(t, strcmp(of[i].reduction, "none") == 0 ? "2" : "", (double[]){of[i].g, of[i].g});
+    ask(&e, t);
+    const lp_exact_number *n = number_of(&e, t, "target", 0);
+    check_class(n, of[i].class);
+    check_class(number_of(&e, t, NULL, 0), LP_NAN);
+    ck_assert_int_eq(mag_cmp_2exp_si(&n->scale, 4096) > 0, of[i].open);
+    ck_assert(mag_cmp_2exp_si(&number_of(&e, t, NULL, 0)->scale, 4096) < 0);
     lp_exact_clear(&e);
     trial_free(t);
   }
@@ -256,9 +293,19 @@ START_TEST(planted_fault_is_seen) {
 END_TEST
 
 int main(void) {
-  const TTest *const tests[] = {plain_by_hand,          scale_by_hand, log_target_by_hand, denominators,
-                                batchmean_without_rows, zero_target,   negative_target,    exponentials_out_of_range,
-                                edges_of_exp,           classes,       half_types,         planted_fault_is_seen};
+  const TTest *const tests[] = {plain_by_hand,
+                                scale_by_hand,
+                                log_target_by_hand,
+                                denominators,
+                                batchmean_without_rows,
+                                zero_target,
+                                negative_target,
+                                exponentials_out_of_range,
+                                edges_of_exp,
+                                classes,
+                                negative_targets_beside_tiny_upstream_gradients,
+                                half_types,
+                                planted_fault_is_seen};
   const int failed = run_tests("exact kl_div", tests, sizeof tests / sizeof tests[0]);
   flint_cleanup();
   return failed;

@@ -160,6 +160,8 @@ START_TEST(poles_and_classes) {
       {1.0, -INFINITY, 1.0, true, 1.0, LP_PLUS_INFINITY, LP_PLUS_INFINITY, LP_NAN},
       {2.0, 3.0, INFINITY, false, 1.0, LP_MINUS_INFINITY, LP_FINITE, LP_MINUS_INFINITY},
       {2.0, 3.0, 0.0, false, INFINITY, LP_FINITE, LP_NAN, LP_MINUS_INFINITY},
+      {-INFINITY, -1e200, 0.0, false, 1e300, LP_NAN, LP_NAN, LP_NAN},                  /* g t overflows */
+      {-0.5, 0.25, 0.5, false, 0x1p-1074, LP_PLUS_INFINITY, LP_NAN, LP_PLUS_INFINITY}, /* g t underflows */
   };
   for (size_t i = 0; i < sizeof table / sizeof table[0]; i++) {
     const ruling *r = &table[i];
@@ -171,6 +173,34 @@ START_TEST(poles_and_classes) {
     check_class(number_of(&e, t, "input", 0), r->to_input);
     check_class(number_of(&e, t, "target", 0), r->to_target);
     check_agreement(&e, t);
+    lp_exact_clear(&e);
+    trial_free(t);
+  }
+}
+END_TEST
+
+/* One input, two positions. PyTorch adds up what they send back before it multiplies by exp(inf) or divides by 0: a
+ * position that sends 0 may not show. */
+START_TEST(shared_poles) {
+  static const struct {
+    bool log_input;
+    double x, t[2], g[2];
+    bool open;
+  } of[] = {{true, INFINITY, {1.0, 2.0}, {1.0, 0.0}, true}, {true, INFINITY, {1.0, 2.0}, {1.0, 3.0}, false},
+            {true, 800.0, {1.0, 2.0}, {1.0, 0.0}, false},   {false, -0.5, {1.0, 0.0}, {1.0, 1.0}, true},
+            {false, -0.5, {1.0, 2.0}, {0.0, 1.0}, true},    {false, -0.5, {1.0, 2.0}, {1.0, 1.0}, false}};
+  for (size_t i = 0; i < sizeof of / sizeof of[0]; i++) {
+    lp_trial *t = trial_new("poisson_nll");
+    lp_exact e;
+    trial_param(t, "log_input", of[i].log_input);
+    trial_param(t, "eps", 0.5);
+    trial_reduction(t, "none");
+    trial_real(t, "input", "", &of[i].x);
+    trial_real(t, "target", "2", of[i].t);
+    trial_upstream(t, "2", of[i].g);
+    ask(&e, t);
+    ck_assert_int_eq(mag_cmp_2exp_si(&number_of(&e, t, "input", 0)->scale, 4096) > 0, of[i].open);
+    ck_assert(mag_cmp_2exp_si(&number_of(&e, t, "target", 0)->scale, 4096) < 0);
     lp_exact_clear(&e);
     trial_free(t);
   }
@@ -281,6 +311,7 @@ int main(void) {
                                 integers_are_real,
                                 exponentials_out_of_range,
                                 poles_and_classes,
+                                shared_poles,
                                 rate_regimes,
                                 half_types,
                                 infinity_times_a_logarithm_that_rounds_to_zero,

@@ -118,9 +118,9 @@ START_TEST(both_ends) {
   ck_assert(low < 1.0 && high > 1.0);
   lp_exact_ends(&low, &high, &n, LP_FLOAT32);
   ck_assert(low == 1.0 && high == 1.0);
-  const lp_class classes[] = {LP_PLUS_INFINITY, LP_MINUS_INFINITY, LP_NAN, LP_ANY};
-  const double numbers[] = {INFINITY, -INFINITY, NAN, NAN};
-  for (int i = 0; i < 4; i++) {
+  const lp_class classes[] = {LP_PLUS_INFINITY, LP_MINUS_INFINITY, LP_NAN, LP_ANY, LP_NOT_FINITE};
+  const double numbers[] = {INFINITY, -INFINITY, NAN, NAN, NAN};
+  for (int i = 0; i < 5; i++) {
     n.class = classes[i];
     lp_exact_ends(&low, &high, &n, LP_FLOAT32);
     check_same(low, numbers[i]);

@@ -200,15 +200,24 @@ START_TEST(classes) {
 }
 END_TEST
 
-/* The slope at -800 is 1e-348: 0 in float64, unless infinity multiplies a part of it first. */
+/* The slope at -800 is 1e-348, half the smallest number 2^-1075, the last one 1e-380: 0 in float64, unless infinity
+ * multiplies a part of it first. */
 START_TEST(infinity_times_a_slope_that_underflows) {
+  static const struct {
+    double x, y;
+    lp_class class;
+  } of[] = {{800.0, 1.0, LP_NOT_FINITE},
+            {700.0, 1.0, LP_MINUS_INFINITY},
+            {0.25, 0x1p-1074, LP_NOT_FINITE},
+            {0.25, 1e-300, LP_MINUS_INFINITY},
+            {4e202, 1e-200, LP_NOT_FINITE}};
   const double infinity = INFINITY;
-  for (int k = 0; k < 2; k++) {
-    lp_trial *t = single(LP_FLOAT64, k == 0 ? 800.0 : 700.0, 1.0);
+  for (int k = 0; k < 5; k++) {
+    lp_trial *t = single(LP_FLOAT64, of[k].x, of[k].y);
     lp_exact e;
     trial_upstream(t, "", &infinity);
     ask(&e, t);
-    check_class(number_of(&e, t, "input", 0), k == 0 ? LP_NOT_FINITE : LP_MINUS_INFINITY);
+    check_class(number_of(&e, t, "input", 0), of[k].class);
     check_agreement(&e, t);
     lp_exact_clear(&e);
     trial_free(t);
