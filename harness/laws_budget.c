@@ -5,9 +5,18 @@
 #include "reference/exact/budget.h"
 #include "reference/exact/exact.h"
 
+/* May an infinity or NaN be another one, or a number? */
+static bool is_open(const lp_exact_number *number) {
+  mag_t size;
+  mag_init(size);
+  arb_get_mag(size, &number->value);
+  const bool boundless = lp_budget_is_boundless(&number->scale, size);
+  mag_clear(size);
+  return boundless || number->class == LP_ANY || number->class == LP_NOT_FINITE;
+}
+
 static double budget_of(const lp_exact_number *number, lp_dtype dtype, bool flushes) {
-  if (number->class == LP_ANY || number->class == LP_NOT_FINITE) return (double)INFINITY;
-  if (number->class != LP_FINITE) return 0.0;
+  if (number->class != LP_FINITE) return is_open(number) ? (double)INFINITY : 0.0;
   mag_t budget, absolute;
   mag_init(budget);
   mag_init(absolute);

@@ -81,8 +81,12 @@ static void record(lp_relation *r, lp_law_place at, double got, double expected,
 }
 
 /* One side is not finite. A single number there may have overflowed: then the other side must be that large. Sums of
- * several numbers may meet infinities that are no more than overflow: nothing is known of them. */
+ * several numbers may meet infinities that are no more than overflow: nothing is known of them. So may the parts of one
+ * number: where the sides differ in their factors a part may overflow on one side alone, and make NaN of an infinity.
+ */
 static bool classes_agree(const lp_law_side *special, const lp_law_side *other, double allowed) {
+  const bool scaled = fabs(special->coefficient) != fabs(other->coefficient);
+  if (scaled && other->n_special > 0 && isnan(special->special) != isnan(other->special)) return true;
   if (other->n_special > 0) return same_bits(special->special, other->special);
   const double size = lp_sum_get(&other->sum);
   return isinf(special->special) && (special->special > 0.0) == (size > 0.0) &&

@@ -747,6 +747,20 @@ START_TEST(classes_are_compared_before_numbers) {
 }
 END_TEST
 
+/* Twice the upstream gradient may overflow where it alone does not. */
+START_TEST(a_part_that_overflows_makes_nan_of_an_infinity) {
+  bench b;
+  set_up(&b, "upstream-double", unreduced());
+  double *const own = b.outcomes[0]->outputs[1].tensor.f64, *const twice = b.outcomes[1]->outputs[1].tensor.f64;
+  for (int i = 0; i < 2; i++) {
+    own[0] = -INFINITY;
+    twice[0] = i == 0 ? (double)NAN : (double)INFINITY;
+    ck_assert_int_eq(judge(&b, false).kind, i == 0 ? LP_LAW_HOLDS : LP_LAW_BROKEN);
+  }
+  leave(&b.s);
+}
+END_TEST
+
 /* --- budgets and the registry ----------------------------------------------------------------------------------- */
 
 START_TEST(budgets_are_open_beside_kinks_only) {
@@ -857,6 +871,7 @@ int main(void) {
                                 bits_budgets_and_neither,
                                 the_worst_number_is_named,
                                 classes_are_compared_before_numbers,
+                                a_part_that_overflows_makes_nan_of_an_infinity,
                                 budgets_are_open_beside_kinks_only,
                                 the_laws_understand_every_row,
                                 rows_are_found_by_the_registry,

@@ -34,8 +34,11 @@ static bool is_wanted(const lp_loss *loss) {
 }
 
 static double truth(const lp_exact_number *number) {
-  static const double special[] = {
-      [LP_PLUS_INFINITY] = INFINITY, [LP_MINUS_INFINITY] = -INFINITY, [LP_NAN] = NAN, [LP_ANY] = NAN};
+  static const double special[] = {[LP_PLUS_INFINITY] = INFINITY,
+                                   [LP_MINUS_INFINITY] = -INFINITY,
+                                   [LP_NAN] = NAN,
+                                   [LP_ANY] = NAN,
+                                   [LP_NOT_FINITE] = NAN};
   return number->class == LP_FINITE ? arf_get_d(arb_midref(&number->value), ARF_RND_NEAR) : special[number->class];
 }
 
@@ -47,7 +50,8 @@ static void answer_exactly(lp_outcome rooms[2], const lp_exact *exact) {
       const lp_exact_number *number = &out->numbers[i];
       const double x = truth(number), width = mag_get_d(arb_radref(&number->value)) + 0x1p-53 * fabs(x) + 0x1p-1074;
       rooms[0].outputs[o].tensor.f64[i] = x;
-      rooms[1].outputs[o].tensor.f64[i] = number->class == LP_ANY ? (double)INFINITY : width;
+      rooms[1].outputs[o].tensor.f64[i] =
+          number->class == LP_ANY || number->class == LP_NOT_FINITE ? (double)INFINITY : width;
     }
   }
 }
