@@ -200,6 +200,20 @@ START_TEST(infinite_weights_beside_huge_numbers) {
 }
 END_TEST
 
+/* -2^1024 1 - -2^1024 inf: PyTorch's first product is infinite. */
+START_TEST(a_gradient_of_a_weight_overflows_beside_an_infinite_mean) {
+  lp_trial *t = trial("mean", "2", (double[]){INFINITY, 1.0}, (double[]){0.0, 0.0}, (double[]){0x1p-1023, 0.0});
+  trial_upstream(t, "", (double[]){-2.0});
+  run(t);
+  check_same(trial_loss(t, 0), INFINITY);
+  check_same(trial_grad(t, "weight", 1), NAN);
+  trial_upstream(t, "", (double[]){-0.5});
+  run(t);
+  check_same(trial_grad(t, "weight", 1), INFINITY);
+  trial_free(t);
+}
+END_TEST
+
 /* Their sum overflows, the differences from the mean cancel. */
 START_TEST(weights_beyond_double_together) {
   lp_trial *t = trial("mean", "2", (double[]){3.0, 3.0}, (double[]){0.0, 0.0}, (double[]){DBL_MAX, DBL_MAX});
@@ -354,6 +368,22 @@ START_TEST(weighted_integers) {
 }
 END_TEST
 
+/* They nearly cancel, or are subnormal: then all is done exactly. */
+START_TEST(weighted_integers_out_of_the_ordinary) {
+  lp_trial *t = trial_new("mse");
+  trial_tensor(t, "input", LP_INT8, "3", (double[]){1.0, 3.0, -1.0});
+  trial_tensor(t, "target", LP_INT64, "3", NULL);
+  trial_real(t, "weight", "3", (double[]){1e200, 0.5, -1e200});
+  run(t);
+  check_same(trial_loss(t, 0), 9.0);
+  check_same(trial_grad(t, "weight", 0), -16.0);
+  trial_real(t, "weight", "3", (double[]){0x1p-1074, 0.0, 0.0});
+  run(t);
+  check_same(trial_loss(t, 0), 1.0);
+  trial_free(t);
+}
+END_TEST
+
 START_TEST(a_bool_beside_a_floating_tensor_is_a_number) {
   lp_trial *t = trial("mean", "3", (double[]){1.0, 2.0, 0.0}, NULL, NULL);
   trial_tensor(t, "target", LP_BOOL, "3", (double[]){1.0, 0.0, 1.0});
@@ -443,6 +473,7 @@ int main(void) {
                                 gradients_of_weights_that_nearly_cancel,
                                 over_weights_that_cancel,
                                 infinite_weights_beside_huge_numbers,
+                                a_gradient_of_a_weight_overflows_beside_an_infinite_mean,
                                 weights_beyond_double_together,
                                 values_next_to_the_mean,
                                 empty_and_0_d,
@@ -452,6 +483,7 @@ int main(void) {
                                 finite_where_pytorch_overflows_or_underflows,
                                 gradients_are_differences,
                                 weighted_integers,
+                                weighted_integers_out_of_the_ordinary,
                                 a_bool_beside_a_floating_tensor_is_a_number,
                                 unweighted_integers_are_refused,
                                 refusals,
