@@ -57,6 +57,11 @@ void lp_long_sum_add(lp_long_sum *sum, double a, double b, double c) {
   carry(sum->digit, first, PRODUCT_DIGITS + 2, LP_LONG_DIGITS);
 }
 
+void lp_long_sum_subtract(lp_long_sum *sum, const lp_long_sum *other) {
+  for (int i = 0; i < LP_LONG_DIGITS; i++) sum->digit[i] -= other->digit[i];
+  carry(sum->digit, 0, LP_LONG_DIGITS, LP_LONG_DIGITS);
+}
+
 static lp_long_sum absolute(const lp_long_sum *sum, bool negative) {
   lp_long_sum size = *sum;
   for (int i = 0; negative && i < LP_LONG_DIGITS; i++) size.digit[i] = -size.digit[i];

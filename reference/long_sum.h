@@ -22,6 +22,9 @@ void lp_long_sum_clear(lp_long_sum *sum);
 /* Adds a b c, all finite. */
 void lp_long_sum_add(lp_long_sum *sum, double a, double b, double c);
 
+/* Takes the other sum away. */
+void lp_long_sum_subtract(lp_long_sum *sum, const lp_long_sum *other);
+
 /* The sum, cut to 106 bits or so; 0 only where it is 0. */
 lp_big lp_long_sum_get(const lp_long_sum *sum);
 

@@ -85,8 +85,27 @@ START_TEST(parts_add_up_to_the_sum) {
 }
 END_TEST
 
+START_TEST(differences_are_exact) {
+  lp_long_sum a = sum_of((const double[][3]){{1e300, 1.0, 1.0}, {-3.0, 1.0, 1.0}, {0x1p-1074, 1.0, 1.0}}, 3);
+  const lp_long_sum b = sum_of((const double[][3]){{1e300, 1.0, 1.0}, {-5.0, 1.0, 1.0}}, 2);
+  lp_long_sum_subtract(&a, &b);
+  lp_long_sum_add(&a, -2.0, 1.0, 1.0);
+  check_same(lp_big_get(lp_long_sum_get(&a)), 0x1p-1074);
+  lp_long_sum_subtract(&a, &b); /* what is taken away is left as it was */
+  check_same(lp_big_get(lp_long_sum_get(&a)), -1e300);
+  const lp_long_sum same = a;
+  lp_long_sum_subtract(&a, &same);
+  check_same(lp_big_get(lp_long_sum_get(&a)), 0.0);
+}
+END_TEST
+
 int main(void) {
-  const TTest *const tests[] = {nothing,    one_product,        nothing_is_lost,
-                                many_terms, products_are_exact, parts_add_up_to_the_sum};
+  const TTest *const tests[] = {nothing,
+                                one_product,
+                                nothing_is_lost,
+                                many_terms,
+                                products_are_exact,
+                                parts_add_up_to_the_sum,
+                                differences_are_exact};
   return run_tests("long_sum", tests, sizeof tests / sizeof tests[0]);
 }
