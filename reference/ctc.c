@@ -16,7 +16,9 @@
  * Stable form. Forward and backward sums in a linear domain of unlimited range (wide.h), one exponential per weight;
  * frames are taken relative to their largest weight, whose logarithms are added in twice the precision; posteriors are
  * normalised by their own sum in each frame (ctc_lattice.h). There is no fallback to logarithms: where doubles would
- * underflow only levels change. A path of weight below exp(-10^310) counts as none.
+ * underflow only levels change. Sequences with a |log_prob| of 2^48 or more (less in over 4096 frames) go another way,
+ * with sums along paths that are not rounded at all (ctc_far.h): levels would no longer tell such paths apart. The
+ * upstream gradient over a divisor is kept from underflow until a slope meets it.
  *
  * Error. All terms are positive, and every operation has relative error u (exponentials 1.1 u), so that errors add up:
  *   a forward sum of frame t     4.1 (t+1) u of itself: a weight, at most two additions, a product
@@ -24,8 +26,7 @@
  *   a posterior                  8.2 T u + 2 n u of itself, for n states of its class: forward times onward, their sum,
  *                                and the same in the frame's own sum that it is divided by
  * The scale (reference/exact/ctc.c) is at least 3 T + 2 |loss|, and for a posterior 6 T + 1.5 n times it: both stay
- * within 2 u scale. Measured against 400-bit arithmetic the worst of 10^5 elements is 0.8 u scale. From |log_probs| of
- * 2^48 on, exponents lose their last bits as a double of that size does, relative to the largest that a path has met.
+ * within 2 u scale. Measured against 400-bit arithmetic the worst of 10^5 elements is 0.8 u scale.
  *
  * Regimes: see the table. No kinks: feasibility is decided by the lengths and repeats, or by -inf, exactly.
  *
@@ -51,8 +52,10 @@
  *   |lp| over 10^307              sums of logarithms overflow: loss inf, gradients 0 or NaN */
 #include "reference/plan.h"
 
+#include "reference/bigmath.h"
 #include "reference/ctc_classes.h"
 #include "reference/ctc_draw.h"
+#include "reference/ctc_far.h"
 #include "reference/ctc_lattice.h"
 #include "reference/sum.h"
 
@@ -174,12 +177,27 @@ static lp_status check_labels(const lp_plan *plan, lp_error *error) {
   return LP_OK;
 }
 
-/* A lattice for the longest sequence, and beside it PyTorch's classes, and a share of the paths for each class. */
+/* Of n numbers: is one of this size or more, an infinity or NaN? In this order the bits of doubles above 0 ascend, and
+ * a difference below 0 has its first bit set: integers, which compilers make vectors of. */
+static bool any_beyond(const double *x, int64_t n, double size) {
+  const uint64_t last = lp_bits(size) - 1;
+  uint64_t differences = 0;
+  for (int64_t i = 0; i < n; i++) differences |= last - lp_bits(fabs(x[i]));
+  return differences >> 63 != 0;
+}
+
+/* The alignments of the longest sequence, however they are held, and beside them PyTorch's classes, and a share of the
+ * paths for each class. */
 static size_t scratch_size(const lp_plan *plan) {
   const int64_t n_frames = plan->extent[LONGEST_INPUT], n_labels = plan->extent[LONGEST_TARGET];
   const int64_t n_classes = plan->extent[CLASSES];
-  return lp_ctc_lattice_size(n_frames, n_labels) + lp_ctc_classes_size(n_frames, n_labels, n_classes) +
-         2 * (size_t)n_classes;
+  const lp_tensor *x = &plan->c->inputs[LOG_PROBS];
+  size_t alignments = lp_ctc_lattice_size(n_frames, n_labels);
+  if (any_beyond(x->f64, x->numel, lp_ctc_far_from(n_frames))) {
+    const size_t far = lp_ctc_far_size(n_frames, n_labels);
+    alignments = far > alignments ? far : alignments;
+  }
+  return alignments + lp_ctc_classes_size(n_frames, n_labels, n_classes) + 2 * (size_t)n_classes;
 }
 
 static lp_status plan_ctc(lp_plan *plan, lp_error *error) {
@@ -207,46 +225,80 @@ static double divisor(const lp_plan *plan, int64_t n_labels) {
   return (double)plan->extent[BATCH] * (n_labels > 1 ? (double)n_labels : 1.0);
 }
 
-/* What its slopes are multiplied by. */
-static double factor(const lp_plan *plan, int64_t n, int64_t n_labels) {
-  return lp_plan_upstream(plan, plan->c->reduction == LP_REDUCTION_NONE ? n : 0) / divisor(plan, n_labels);
+/* What its slopes are multiplied by: the upstream gradient over the divisor. Of a small one no bits are lost to
+ * underflow; level is 0 for others. */
+static lp_wide factor(const lp_plan *plan, int64_t n, int64_t n_labels) {
+  const double g = lp_plan_upstream(plan, plan->c->reduction == LP_REDUCTION_NONE ? n : 0);
+  const double below = divisor(plan, n_labels);
+  return fabs(g) < 0x1p-900 ? (lp_wide){g * 0x1p1023 * 2.0 / below, -2.0} : (lp_wide){g / below, 0.0};
 }
 
-static bool is_finite(const lp_ctc_sequence *q) {
-  int odd = 0;
-  for (int64_t t = 0; t < q->n_frames; t++) {
-    const double *row = q->log_probs + t * q->stride;
-    for (int64_t c = 0; c < q->n_classes; c++) odd |= !(fabs(row[c]) < (double)INFINITY);
-  }
-  return !odd;
+/* A number times the factor, as a double. */
+static double times(lp_wide a, lp_wide by) {
+  return by.level == 0.0 ? lp_wide_times(a, by.m) : lp_wide_times_far((lp_wide){a.m, a.level + by.level}, by.m);
 }
 
-/* A sequence with its lattice. */
+/* The factor as PyTorch has it, of the class of infinities and NaN. */
+static double factor_class(const lp_plan *plan, int64_t n, int64_t n_labels) {
+  const double g = lp_plan_upstream(plan, plan->c->reduction == LP_REDUCTION_NONE ? n : 0);
+  return g / divisor(plan, n_labels);
+}
+
+/* A sequence with its alignments. */
 typedef struct item {
   lp_ctc_sequence q;
   lp_ctc_lattice lattice;
+  lp_ctc_far far;
+  bool is_far;       /* they are in `far`, otherwise in the lattice */
   double loss_class; /* 0: finite */
   bool suspect;      /* PyTorch may give infinities or NaN */
   bool zeroed;       /* zero_infinity applies */
-  double *beside;    /* scratch beyond the lattice's */
+  double *beside;    /* scratch beyond that of the alignments */
 } item;
 
-static void prepare(item *i, const lp_plan *plan, double *scratch) {
+/* Sets is_far and suspect by what the frames hold. */
+static void look_at_numbers(item *i) {
+  const lp_ctc_sequence *q = &i->q;
+  const double far_from = lp_ctc_far_from(q->n_frames);
+  i->is_far = i->suspect = false;
+  for (int64_t t = 0; t < q->n_frames; t++) {
+    const double *row = q->log_probs + t * q->stride;
+    if (!any_beyond(row, q->n_classes, far_from)) continue;
+    for (int64_t c = 0; c < q->n_classes; c++) {
+      i->is_far = i->is_far || (isfinite(row[c]) && fabs(row[c]) >= far_from);
+      i->suspect = i->suspect || !isfinite(row[c]);
+    }
+  }
+}
+
+/* Returns whether there is one whose weight is not 0. */
+static bool find_alignments(item *i, double *scratch) {
+  const int64_t n_frames = i->q.n_frames, n_labels = i->q.n_labels;
+  if (i->is_far) {
+    lp_ctc_far_forward(&i->far, &i->q, scratch);
+    i->beside = scratch + lp_ctc_far_size(n_frames, n_labels);
+    return !lp_wide_is_zero(i->far.total->count);
+  }
   lp_ctc_forward(&i->lattice, &i->q, scratch);
-  i->beside = scratch + lp_ctc_lattice_size(i->q.n_frames, i->q.n_labels);
-  i->suspect = lp_wide_is_zero(i->lattice.total) || !is_finite(&i->q);
+  i->beside = scratch + lp_ctc_lattice_size(n_frames, n_labels);
+  return !lp_wide_is_zero(i->lattice.total);
+}
+
+static void prepare(item *i, const lp_plan *plan, double *scratch) {
+  look_at_numbers(i);
+  const bool found = find_alignments(i, scratch);
+  i->suspect = i->suspect || !found;
   i->loss_class = i->suspect ? lp_ctc_loss_class(&i->q, i->beside) : 0.0;
   i->zeroed = plan->c->params[ZERO_INFINITY] != 0.0 && i->loss_class == (double)INFINITY;
 }
 
-static double loss_over(const item *i, double by) {
+static bool has_paths(const item *i) { return isfinite(i->loss_class); }
+
+static double loss_of(const item *i) {
   if (i->zeroed) return 0.0;
-  return isfinite(i->loss_class) ? -lp_ctc_log_total_over(&i->lattice, by) : i->loss_class;
+  if (!has_paths(i)) return i->loss_class;
+  return -(i->is_far ? lp_big_get(lp_ctc_far_log_total(&i->far)) : lp_ctc_log_total(&i->lattice));
 }
-
-static double loss_of(const item *i) { return loss_over(i, 1.0); }
-
-static bool has_paths(const item *i) { return isfinite(i->loss_class) && !lp_wide_is_zero(i->lattice.total); }
 
 static void fill(double *grad, const lp_ctc_sequence *q, int64_t from, int64_t to, double value) {
   for (int64_t t = from; t < to; t++) {
@@ -259,6 +311,11 @@ static void exponentials(double *out, const double *x, int64_t n) {
   for (int64_t i = 0; i < n; i++) out[i] = lp_exp_pair(x[i], 0.0).high;
 }
 
+static lp_wide add_share(lp_wide *of_class, lp_wide sum, lp_wide share) {
+  *of_class = lp_wide_add(*of_class, share);
+  return lp_wide_add(sum, share);
+}
+
 /* The classes' shares of the paths in frame t, and their sum. */
 static lp_wide collect(lp_wide *shares, const lp_ctc_lattice *lattice, int64_t t) {
   const lp_ctc_sequence *q = lattice->q;
@@ -266,84 +323,118 @@ static lp_wide collect(lp_wide *shares, const lp_ctc_lattice *lattice, int64_t t
   const int64_t last = (int64_t)lattice->last[t];
   lp_wide sum = lp_wide_zero();
   for (int64_t s = (int64_t)lattice->first[t]; s <= last; s++) {
-    const lp_wide share = lp_wide_multiply(forward[s], lattice->onward[s]);
-    lp_wide *of_class = &shares[lp_ctc_class(q, s)];
-    *of_class = lp_wide_add(*of_class, share);
-    sum = lp_wide_add(sum, share);
+    sum = add_share(&shares[lp_ctc_class(q, s)], sum, lp_wide_multiply(forward[s], lattice->onward[s]));
   }
   return sum;
 }
 
-/* (exp(log_prob) - share / sum) * g. */
-static double slope(double log_prob, lp_wide share, lp_wide sum, double g) {
+static lp_wide collect_far(lp_wide *shares, const lp_ctc_far *far) {
+  lp_wide sum = lp_wide_zero();
+  for (int64_t s = 0; s < lp_ctc_states(far->q); s++) {
+    sum = add_share(&shares[lp_ctc_class(far->q, s)], sum, far->share[s]);
+  }
+  return sum;
+}
+
+static lp_wide step_back(lp_wide *shares, item *i, int64_t t) {
+  if (i->is_far) {
+    lp_ctc_far_step_back(&i->far, t);
+    return collect_far(shares, &i->far);
+  }
+  lp_ctc_step_back(&i->lattice, t);
+  return collect(shares, &i->lattice, t);
+}
+
+/* (exp(log_prob) - share / sum) * by. */
+static double slope(double log_prob, lp_wide share, lp_wide sum, lp_wide by) {
   const lp_wide posterior = lp_wide_divide(share, sum), minus = {-posterior.m, posterior.level};
-  return lp_wide_times(lp_wide_add(lp_wide_exp(log_prob, 0.0), minus), g);
+  return times(lp_wide_add(lp_wide_exp(log_prob, 0.0), minus), by);
 }
 
 /* One row of the gradient; most classes have no share, and few weights are out of range. Leaves the shares zero. */
 static void write_row(double *grad, const double *log_probs, lp_wide *shares, lp_wide sum, int64_t n_classes,
-                      double g) {
+                      lp_wide by) {
+  const double plain = by.level == 0.0 ? 700.0 : 0.0;
   exponentials(grad, log_probs, n_classes);
   for (int64_t c = 0; c < n_classes; c++) {
-    if (lp_wide_is_zero(shares[c]) && fabs(log_probs[c]) < 700.0) {
-      grad[c] *= g;
+    if (lp_wide_is_zero(shares[c]) && fabs(log_probs[c]) < plain) {
+      grad[c] *= by.m;
     } else {
-      grad[c] = slope(log_probs[c], shares[c], sum, g);
+      grad[c] = slope(log_probs[c], shares[c], sum, by);
       shares[c] = lp_wide_zero();
     }
   }
 }
 
-static void write_gradient(double *grad, item *i, double g) {
-  lp_ctc_lattice *lattice = &i->lattice;
+static void write_gradient(double *grad, item *i, lp_wide by) {
   const lp_ctc_sequence *q = &i->q;
   lp_wide *shares = (lp_wide *)(void *)(i->beside + lp_ctc_classes_size(q->n_frames, q->n_labels, q->n_classes));
   for (int64_t c = 0; c < q->n_classes; c++) shares[c] = lp_wide_zero();
   for (int64_t t = q->n_frames - 1; t >= 0; t--) {
-    lp_ctc_step_back(lattice, t);
-    const lp_wide sum = collect(shares, lattice, t);
-    write_row(grad + t * q->stride, q->log_probs + t * q->stride, shares, sum, q->n_classes, g);
+    const lp_wide sum = step_back(shares, i, t);
+    write_row(grad + t * q->stride, q->log_probs + t * q->stride, shares, sum, q->n_classes, by);
   }
 }
 
 /* Where the loss has no finite value, what is finite of the gradient has a posterior of 0. */
-static void write_weights(double *grad, const lp_ctc_sequence *q, double g) {
+static void write_weights(double *grad, const lp_ctc_sequence *q, lp_wide by) {
   for (int64_t t = 0; t < q->n_frames; t++) {
     const double *row = q->log_probs + t * q->stride;
     for (int64_t c = 0; c < q->n_classes; c++) {
-      grad[t * q->stride + c] = row[c] < (double)INFINITY ? lp_wide_times(lp_wide_exp(row[c], 0.0), g) : 0.0;
+      grad[t * q->stride + c] = row[c] < (double)INFINITY ? times(lp_wide_exp(row[c], 0.0), by) : 0.0;
     }
   }
 }
 
 /* --- run --- */
 
-static void run_item(double *grad, item *i, double g) {
+static void run_item(double *grad, item *i, const lp_plan *plan, int64_t n) {
   const lp_ctc_sequence *q = &i->q;
+  const lp_wide by = factor(plan, n, q->n_labels);
   if (i->zeroed) {
     fill(grad, q, 0, q->n_frames, 0.0);
   } else if (has_paths(i)) {
-    write_gradient(grad, i, g);
+    write_gradient(grad, i, by);
   } else {
-    write_weights(grad, q, g);
+    write_weights(grad, q, by);
   }
-  if (i->suspect && !i->zeroed) lp_ctc_mark_classes(grad, q, i->loss_class, g, i->beside);
+  if (i->suspect && !i->zeroed) {
+    lp_ctc_mark_classes(grad, q, i->loss_class, factor_class(plan, n, q->n_labels), i->beside);
+  }
+  fill(grad, q, q->n_frames, plan->extent[FRAMES], 0.0);
+}
+
+/* Losses that a double may not hold go apart: their sum, or quotient, may be finite. */
+typedef struct total {
+  lp_sum sum;
+  lp_big far;
+} total;
+
+static void add_loss(total *to, const item *i, double by) {
+  if (i->is_far && has_paths(i)) {
+    to->far = lp_big_subtract(to->far, lp_big_divide(lp_ctc_far_log_total(&i->far), lp_big_of(by)));
+  } else {
+    lp_sum_add(&to->sum, loss_of(i) / by);
+  }
+}
+
+static double get_total(const total *of) {
+  const double sum = lp_sum_get(&of->sum);
+  return of->far.high == 0.0 ? sum : lp_big_get(lp_big_add(of->far, lp_big_of(sum)));
 }
 
 static void run_ctc(lp_outcome *outcome, const lp_plan *plan, double *scratch) {
   double *loss = lp_outcome_loss(outcome), *grad = lp_outcome_grad(outcome, LOG_PROBS);
   item i = {.q = first_sequence(plan)};
-  lp_sum sum = lp_sum_zero();
+  total sum = {lp_sum_zero(), lp_big_of(0.0)};
   for (int64_t n = 0; n < plan->extent[BATCH]; n++) {
     if (n > 0) next_sequence(&i.q, plan, n);
     prepare(&i, plan, scratch);
-    double *of_sequence = grad + n * i.q.n_classes;
-    run_item(of_sequence, &i, factor(plan, n, i.q.n_labels));
-    fill(of_sequence, &i.q, i.q.n_frames, plan->extent[FRAMES], 0.0);
+    run_item(grad + n * i.q.n_classes, &i, plan, n);
     if (plan->c->reduction == LP_REDUCTION_NONE) loss[n] = loss_of(&i);
-    lp_sum_add(&sum, loss_over(&i, divisor(plan, i.q.n_labels)));
+    add_loss(&sum, &i, divisor(plan, i.q.n_labels));
   }
-  if (plan->c->reduction != LP_REDUCTION_NONE) loss[0] = lp_sum_get(&sum);
+  if (plan->c->reduction != LP_REDUCTION_NONE) loss[0] = get_total(&sum);
 }
 
 /* --- regimes --- */
@@ -476,13 +567,23 @@ static bool is_level(const lp_wide *row, int64_t first, int64_t last) {
   return true;
 }
 
-static bool is_wide(const lp_ctc_lattice *lattice) {
+/* Does some state owe as little to one of those before it? */
+static bool is_wide_far(const lp_ctc_far *far) {
+  const int64_t n = 3 * far->q->n_frames * lp_ctc_states(far->q);
+  bool wide = false;
+  for (int64_t k = 0; k < n; k++) wide = wide || (far->origin[k].level < 0.0 && !lp_wide_is_zero(far->origin[k]));
+  return wide;
+}
+
+static bool is_wide_lattice(const lp_ctc_lattice *lattice) {
   for (int64_t t = 0; t < lattice->q->n_frames; t++) {
     const lp_wide *row = lattice->forward + t * lattice->row;
     if (!is_level(row, (int64_t)lattice->first[t], (int64_t)lattice->last[t])) return true;
   }
   return false;
 }
+
+static bool is_wide(const item *i) { return i->is_far ? is_wide_far(&i->far) : is_wide_lattice(&i->lattice); }
 
 static uint64_t loss_regimes(const item *i) {
   const double loss = loss_of(i);
@@ -492,7 +593,7 @@ static uint64_t loss_regimes(const item *i) {
   set |= bit(i->zeroed, REGIME_ZEROED) | bit(infinite && !i->zeroed, REGIME_INFINITE);
   set |=
       bit(finite && loss > 0.0 && loss < 0x1p-20, REGIME_CONFIDENT) | bit(finite && loss < 0.0, REGIME_NEGATIVE_LOSS);
-  return set | bit(finite && is_wide(&i->lattice), REGIME_WIDE);
+  return set | bit(finite && is_wide(i), REGIME_WIDE);
 }
 
 static uint64_t regimes_of_ctc(const lp_plan *plan, double *scratch) {

@@ -5,9 +5,6 @@
 /* Zeros on both sides of a row of states, so that s-2 and s+2 can be read. */
 enum { MARGIN = 2 };
 
-/* Larger shifts would cost the weights of other states accuracy (lp_wide_exp) that their own size does not. */
-#define LARGEST_SHIFT 0x1p48
-
 int64_t lp_ctc_frames_needed(const lp_ctc_sequence *q) {
   int64_t n = q->n_labels;
   for (int64_t j = 1; j < q->n_labels; j++) n += q->labels[j] == q->labels[j - 1];
@@ -67,7 +64,7 @@ static double find_shift(const lp_ctc_lattice *lattice, const double *log_probs,
   for (int64_t s = (int64_t)lattice->first[t]; s <= last; s++) {
     shift = fmax(shift, log_probs[lp_ctc_class(lattice->q, s)]);
   }
-  return fabs(shift) < (double)INFINITY ? fmin(shift, LARGEST_SHIFT) : 0.0;
+  return fabs(shift) < (double)INFINITY ? shift : 0.0;
 }
 
 static lp_wide weight(double log_prob, double shift) {
@@ -123,19 +120,11 @@ void lp_ctc_forward(lp_ctc_lattice *lattice, const lp_ctc_sequence *q, double *s
   lattice->entered[end] = (lp_wide){1.0, 0.0};
 }
 
-/* unit times log Z; a small unit keeps the sum of the shifts in range. */
-static double log_total_in(const lp_ctc_lattice *lattice, double unit) {
+double lp_ctc_log_total(const lp_ctc_lattice *lattice) {
   const lp_pair relative = lp_wide_log(lattice->total);
-  lp_sum sum = {unit * relative.high, unit * relative.low};
-  for (int64_t t = 0; isfinite(relative.high) && t < lattice->q->n_frames; t++) {
-    lp_sum_add(&sum, unit * lattice->shift[t]);
-  }
+  lp_sum sum = {relative.high, relative.low};
+  for (int64_t t = 0; t < lattice->q->n_frames; t++) lp_sum_add(&sum, lattice->shift[t]);
   return lp_sum_get(&sum);
-}
-
-double lp_ctc_log_total_over(const lp_ctc_lattice *lattice, double divisor) {
-  const double total = log_total_in(lattice, 1.0);
-  return isfinite(total) ? total / divisor : log_total_in(lattice, 0x1p-64) / divisor * 0x1p64;
 }
 
 /* Enters frame t+1 with what has been found for it; states below its band have never been touched, and those above it

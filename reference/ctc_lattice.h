@@ -6,7 +6,9 @@
  *
  * Frame t is computed relative to exp(shift[t]), the largest weight that a path can meet there, so that a path which
  * dominates keeps the weight 1 exactly; shifts are added up in twice the precision. Only states inside the band
- * first..last are visited: those that some alignment passes, given the lengths and the repeated labels. */
+ * first..last are visited: those that some alignment passes, given the lengths and the repeated labels.
+ *
+ * For log-probabilities below lp_ctc_far_from (ctc_far.h); beyond it sums lose bits of their exponents. */
 #ifndef LP_REFERENCE_CTC_LATTICE_H
 #define LP_REFERENCE_CTC_LATTICE_H
 
@@ -64,9 +66,8 @@ static inline lp_wide lp_ctc_emission(const lp_ctc_lattice *lattice, int64_t t, 
   return lattice->emission[t * (n_labels + 1) + (s % 2 ? s / 2 : n_labels)];
 }
 
-/* log of the sum over all paths over a divisor of at least 1, finite where that is, though the logarithm may not be;
- * -inf when there is no path. */
-double lp_ctc_log_total_over(const lp_ctc_lattice *lattice, double divisor);
+/* log of the sum over all paths, when there is one. */
+double lp_ctc_log_total(const lp_ctc_lattice *lattice);
 
 /* For frames t = n_frames-1, ... 0 in turn, when total is not zero: sets onward[s] for s in the band of frame t, and
  * entered[s] for frame t+1. The share of the paths that pass s is forward[t][s] onward[s] / their sum over s. */

@@ -588,8 +588,7 @@ START_TEST(logarithms_near_the_largest_double) {
 }
 END_TEST
 
-/* Log-probabilities that add up beyond 10^310 leave the range of all exponents: the loss is the infinity it rounds to.
- */
+/* Log-probabilities that add up beyond 10^310: the loss is the infinity it rounds to. */
 START_TEST(beyond_all_exponents) {
   double log_probs[1600];
   for (int i = 0; i < 1600; i++) log_probs[i] = (i / 2 + i) % 2 ? -1.7e308 : 0.0;
@@ -642,6 +641,152 @@ START_TEST(long_sequences) {
     check_near(sum, 0.0, 1e-14);
   }
   ck_assert(trial_regime(t, "wide"));
+  trial_free(t);
+}
+END_TEST
+
+/* --- log-probabilities beyond what the levels of a sum can hold --- */
+
+/* Of three alignments (2^62 + 256, 2^62, 256) the first is all that counts, though a double does not tell the first two
+ * apart. */
+START_TEST(far_weights_leave_near_ones_their_say) {
+  static const double rows[][4] = {{0, 0x1p62, 0, 256}, {0, 256, 0x1p62, 0}, {256, 0, 0, 0x1p62}};
+  static const double shares[][4] = {{0, 1, 0, 1}, {0, 1, 1, 0}, {1, 0, 0, 1}};
+  for (int i = 0; i < COUNT(rows); i++) {
+    lp_trial *t = sequence("2 2", rows[i], 2, 1, (const int64_t[]){1});
+    trial_param(t, "blank", 0);
+    run_ok(t);
+    check_same(trial_loss(t, 0), -0x1p62);
+    for (int k = 0; k < 4; k++) {
+      const double expected = rows[i][k] == 0x1p62 ? INF : exp(rows[i][k]) - shares[i][k];
+      check_near(trial_grad(t, "log_probs", k), expected, expected / 0x1p52);
+    }
+    ck_assert(trial_regime(t, "wide"));
+    trial_free(t);
+  }
+}
+END_TEST
+
+/* In one frame the classes are three apart, and the frames add up to 0. */
+START_TEST(far_frames_that_cancel) {
+  static const double log_probs[] = {0x1p54, 0x1p54 + 4, -0x1p54, -0x1p54, 1.0, 1.0};
+  lp_trial *t = sequence("3 2", log_probs, 3, 1, (const int64_t[]){1});
+  run_ok(t);
+  const double begun = 3 * exp(4.0), total = begun + 3; /* alignments: label first 3, blank first 3 */
+  check_near(trial_loss(t, 0), -1.0 - log(total), 1e-14);
+  check_near(trial_grad(t, "log_probs", 2), -(exp(4.0) + 1) / total, 1e-15);
+  check_near(trial_grad(t, "log_probs", 3), -(2 * exp(4.0) + 2) / total, 1e-15);
+  check_near(trial_grad(t, "log_probs", 4), exp(1.0) - (2 * exp(4.0) + 1) / total, 1e-15);
+  ck_assert(!trial_regime(t, "wide"));
+  trial_free(t);
+  t = sequence("3 1", (const double[]){1e300, -1e300, -3.0}, 3, 0, NULL);
+  run_ok(t);
+  check_same(trial_loss(t, 0), 3.0);
+  check_same(trial_grad(t, "log_probs", 1), -1.0);
+  trial_free(t);
+}
+END_TEST
+
+/* A frame whose weights are all smaller by the same factor changes no share in any. */
+static void check_moved_frames(const double *log_probs, int n_frames, const int64_t *labels, int n_labels) {
+  char shape[16];
+  double far[15], moved = 0.0;
+  snprintf(shape, sizeof shape, "%d 3", n_frames);
+  for (int i = 0; i < 3 * n_frames; i++) far[i] = log_probs[i] - (i / 3 % 2 ? 0x1p50 : 0x1p49);
+  for (int f = 0; f < n_frames; f++) moved += f % 2 ? 0x1p50 : 0x1p49;
+  lp_trial *near = sequence(shape, log_probs, n_frames, n_labels, labels);
+  lp_trial *t = sequence(shape, far, n_frames, n_labels, labels);
+  run_ok(near);
+  run_ok(t);
+  check_near(trial_loss(t, 0), trial_loss(near, 0) + moved, isfinite(trial_loss(near, 0)) ? 0x1p-52 * moved : 0.0);
+  for (int i = 0; i < 3 * n_frames; i++) {
+    check_near(trial_grad(t, "log_probs", i), trial_grad(near, "log_probs", i) - exp(log_probs[i]), 1e-13);
+  }
+  trial_free(t);
+  trial_free(near);
+}
+
+START_TEST(far_sequences_are_near_ones_moved) {
+  lp_rng rng = {4};
+  for (int n_labels = 0; n_labels <= 3; n_labels++) {
+    for (int code = 0; code < 1 << 2 * n_labels; code++) {
+      int64_t labels[3] = {0};
+      for (int j = 0; j < n_labels; j++) labels[j] = (code >> 2 * j & 3) % 3;
+      for (int n_frames = 1; n_frames <= 5; n_frames++) {
+        double log_probs[15];
+        for (int i = 0; i < 15; i++) log_probs[i] = nearbyint(8.0 * random_normal(&rng)) / 4.0;
+        check_moved_frames(log_probs, n_frames, labels, n_labels);
+      }
+    }
+  }
+}
+END_TEST
+
+START_TEST(far_weights_beside_infinities) {
+  const double log_probs[] = {-1.0, -INF, -1e200, -2.0, -INF, -1e200};
+  lp_trial *t = sequence("2 3", log_probs, 2, 1, (const int64_t[]){1});
+  run_ok(t);
+  check_same(trial_loss(t, 0), INF);
+  ck_assert(trial_regime(t, "impossible") && !trial_regime(t, "wide"));
+  trial_param(t, "zero_infinity", 1);
+  run_ok(t);
+  check_same(trial_loss(t, 0), 0.0);
+  check_grads(t, (const double[6]){0}, 6, 0.0);
+  trial_index(t, "targets", "1", (const int64_t[]){2});
+  run_ok(t);
+  check_same(trial_loss(t, 0), 1e200);
+  const double share = 1.0 / (1.0 + exp(-1.0)); /* of -1 - 1e200, beside -1e200 - 2 and -2e200 */
+  check_near(trial_grad(t, "log_probs", 0), exp(-1.0) - share, 1e-15);
+  check_near(trial_grad(t, "log_probs", 2), share - 1.0, 1e-15);
+  trial_free(t);
+}
+END_TEST
+
+/* Losses that exceed doubles one by one, or in part, have sums and means that do not. */
+START_TEST(far_losses_add_up) {
+  lp_trial *t = trial_new("ctc");
+  trial_real(t, "log_probs", "1 4 2", (const double[]){-1.7e308, 0, -1.7e308, 0, 1.7e308, 0, -2.0, 0});
+  trial_index(t, "targets", "0", NULL);
+  trial_index(t, "input_lengths", "4", (const int64_t[]){1, 1, 1, 1});
+  trial_index(t, "target_lengths", "4", (const int64_t[]){0, 0, 0, 0});
+  trial_reduction(t, "sum");
+  run_ok(t);
+  check_same(trial_loss(t, 0), 1.7e308);
+  trial_reduction(t, "mean");
+  run_ok(t);
+  check_same(trial_loss(t, 0), 1.7e308 / 4);
+  t->c.inputs[0].f64[4] = t->c.inputs[0].f64[6] = -INF;
+  run_ok(t);
+  check_same(trial_loss(t, 0), INF);
+  trial_param(t, "zero_infinity", 1);
+  run_ok(t);
+  check_same(trial_loss(t, 0), 1.7e308 / 2);
+  t->c.inputs[0].f64[0] = 1.7e308;
+  t->c.inputs[0].f64[6] = -2.0;
+  run_ok(t);
+  check_same(trial_loss(t, 0), 0.5);
+  trial_free(t);
+}
+END_TEST
+
+/* An upstream gradient that the mean makes subnormal, or 0, before a weight makes it large again. */
+START_TEST(upstream_gradients_below_doubles) {
+  lp_trial *t = trial_new("ctc");
+  trial_real(t, "log_probs", "1 2 1", (const double[]){3.0, 1e4});
+  trial_index(t, "targets", "0", NULL);
+  trial_index(t, "input_lengths", "2", (const int64_t[]){1, 1});
+  trial_index(t, "target_lengths", "2", (const int64_t[]){0, 0});
+  trial_upstream(t, "", (const double[]){-0x1p-1074});
+  run_ok(t);
+  check_same(trial_grad(t, "log_probs", 0), -10 * 0x1p-1074); /* (e^3 - 1) / 2 is 9.54 */
+  check_same(trial_grad(t, "log_probs", 1), -INF);
+  trial_upstream(t, "", (const double[]){0.0});
+  run_ok(t);
+  check_same(trial_grad(t, "log_probs", 0), 0.0);
+  t->c.inputs[0].f64[0] = INF;
+  trial_upstream(t, "", (const double[]){0x1p-1074});
+  run_ok(t);
+  check_same(trial_grad(t, "log_probs", 1), INF);
   trial_free(t);
 }
 END_TEST
@@ -890,6 +1035,12 @@ int main(void) {
                                 beyond_all_exponents,
                                 confident_rows,
                                 long_sequences,
+                                far_weights_leave_near_ones_their_say,
+                                far_frames_that_cancel,
+                                far_sequences_are_near_ones_moved,
+                                far_weights_beside_infinities,
+                                far_losses_add_up,
+                                upstream_gradients_below_doubles,
                                 refused_log_probs,
                                 refused_blanks,
                                 refused_lengths,
