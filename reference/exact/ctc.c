@@ -30,9 +30,10 @@
  *
  * The chains that end in the loss and in collected count apart, as if computed apart. What exp makes of an error in r
  * is taken to first order: while u times the reach of r is below 3 the factor k of the budget covers the rest
- * (exp(3.3) - 1 < 8 * 3.3), and beyond it no digit of a posterior computed in logarithms need be right, and the budget
- * says so of those that are not. The depth of the recursion is in the reach: terms is 1, and N for sum and mean over N
- * sequences.
+ * (exp(3.3) - 1 < 8 * 3.3). Beyond it no digit of a posterior computed in logarithms need be right. The budget says so
+ * of posteriors that are not small; a small one must stay small, which sums along paths that are not rounded can keep
+ * and logarithms in doubles cannot. The depth of the recursion is in the reach: terms is 1, and N for sum and mean over
+ * N sequences.
  *
  * No switches. An alignment exists or not by the lengths and equal neighbours; Z is 0 when all pass a -inf.
  *
