@@ -88,9 +88,9 @@ static bool classes_agree(const lp_law_side *special, const lp_law_side *other, 
   const bool scaled = fabs(special->coefficient) != fabs(other->coefficient);
   if (scaled && other->n_special > 0 && isnan(special->special) != isnan(other->special)) return true;
   if (other->n_special > 0) return same_bits(special->special, other->special);
-  const double size = lp_sum_get(&other->sum);
-  return isinf(special->special) && (special->special > 0.0) == (size > 0.0) &&
-         fabs(size) + allowed >= special->ceiling * (1.0 - 2.0 * lp_dtype_unit_roundoff(LP_BFLOAT16));
+  const double sum = lp_sum_get(&other->sum), towards = special->special > 0.0 ? sum : -sum;
+  return isinf(special->special) &&
+         towards + allowed >= special->ceiling * (1.0 - 2.0 * lp_dtype_unit_roundoff(LP_BFLOAT16));
 }
 
 static bool comparable(const lp_law_side *left, const lp_law_side *right) {

@@ -741,6 +741,10 @@ START_TEST(classes_are_compared_before_numbers) {
   ck_assert_int_eq(compare(3.4e38, inf, 1e33, LP_FLOAT32), LP_LAW_HOLDS);
   ck_assert_int_eq(compare(-inf, 3.4e38, 1e33, LP_FLOAT32), LP_LAW_BROKEN);
   ck_assert_int_eq(compare(inf, 3.4e38, 1e33, LP_FLOAT64), LP_LAW_BROKEN);
+  ck_assert_int_eq(compare(inf, 0.0, 4e38, LP_FLOAT32), LP_LAW_HOLDS); /* 0 is as good as 4e38 */
+  ck_assert_int_eq(compare(-inf, 1.0, 4e38, LP_FLOAT32), LP_LAW_HOLDS);
+  ck_assert_int_eq(compare(inf, 0.0, 3e38, LP_FLOAT32), LP_LAW_BROKEN);
+  ck_assert_int_eq(compare(inf, -3e38, 4e38, LP_FLOAT32), LP_LAW_BROKEN);
   ck_assert_int_eq(compare(1.0, 2.0, inf, LP_FLOAT64), LP_LAW_NOT_APPLICABLE); /* open */
   ck_assert_int_eq(compare(1.0, 2.0, 0.0, LP_FLOAT64), LP_LAW_NOT_APPLICABLE); /* the truth is not finite */
   ck_assert_int_eq(compare(0.0, -0.0, b, LP_FLOAT64), LP_LAW_HOLDS);
