@@ -169,6 +169,7 @@ static void add_underflow(const lp_tape *t, lp_node *n) {
   const slong normal = range->lowest + range->places - 1;
   if (!may_underflow(n) || arf_cmpabs_2exp_si(arb_midref(&n->value), normal) >= 0) return;
   if (lp_is_representable(&n->value, t->dtype)) return;
+  n->sharp = false;
   mag_t share, most;
   mag_init(share);
   mag_init(most);
@@ -220,8 +221,8 @@ static lp_x settle(lp_tape *t, lp_node *n, bool operands_sharp) {
   if (leaves_range(t, n, &operands_sharp)) return lp_tape_last(t);
   arb_get_mag(&n->reach, &n->value);
   mag_add(&n->reach, &n->reach, &n->inherited);
-  add_underflow(t, n);
   n->sharp = operands_sharp && lp_is_representable(&n->value, t->dtype);
+  add_underflow(t, n);
   return lp_tape_last(t);
 }
 
@@ -229,8 +230,8 @@ static lp_x settle(lp_tape *t, lp_node *n, bool operands_sharp) {
 static lp_x settle_exact(lp_tape *t, lp_node *n, bool operands_sharp) {
   if (leaves_range(t, n, &operands_sharp)) return lp_tape_last(t);
   mag_set(&n->reach, &n->inherited);
-  add_underflow(t, n);
   n->sharp = operands_sharp;
+  add_underflow(t, n);
   return lp_tape_last(t);
 }
 

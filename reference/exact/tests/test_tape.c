@@ -879,6 +879,8 @@ START_TEST(sharp_until_something_rounds) {
   ck_assert(!is_sharp(&t, lp_x_raise(&t, lp_x_constant(&t, 4.0), rounded(&t, 0.5))));
   ck_assert(is_sharp(&t, lp_x_scale(&t, lp_x_abs(&t, lp_x_negate(&t, three)), 0.125)));
   ck_assert(!is_sharp(&t, lp_x_negate(&t, lost)) && !is_sharp(&t, lp_x_abs(&t, lost)));
+  ck_assert(is_sharp(&t, lp_x_scale(&t, lp_x_constant(&t, 0x1p-1073), 0.5)));
+  ck_assert(!is_sharp(&t, lp_x_scale(&t, lp_x_constant(&t, 0x1p-1074), 0.5)));
   ck_assert(!is_sharp(&t, lp_x_mask(&t, lost, true)) && is_sharp(&t, lp_x_mask(&t, lost, false)));
   lp_tape_clear(&t);
 }
