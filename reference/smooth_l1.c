@@ -128,12 +128,14 @@ static void big_linear(lp_big_term *term, lp_big d, lp_big size, lp_big half) {
   term->slope[INPUT] = lp_big_of(sign(d.high));
 }
 
-/* With an infinite beta PyTorch's d d may overflow, to inf/inf. */
+/* With an infinite beta PyTorch's d d may overflow, to inf/inf. Its gradient is g d over beta: an infinite g never
+ * meets a d/beta that underflowed. */
 static void big_quadratic(lp_big_term *term, lp_big d, lp_big beta) {
   const lp_big ratio = lp_big_divide(d, beta), product = lp_big_multiply(ratio, d);
   const double literal = 0.5 * lp_big_get(d) * lp_big_get(d) / beta.high;
   term->value = lp_big_is_finite(beta) ? lp_big_multiply(lp_big_of(0.5), product) : lp_big_of(literal);
   term->slope[INPUT] = ratio;
+  term->stepwise[INPUT] = term->stepwise[TARGET] = true;
 }
 
 /* A NaN residual is on neither side: PyTorch's value is then linear, its gradient quadratic; both are NaN. */

@@ -123,6 +123,12 @@ START_TEST(infinite_upstream_gradients) {
   check_same(trial_grad(t, "input", 1), INFINITY);
   check_same(trial_grad(t, "input", 2), INFINITY);
   trial_free(t);
+  t = trial(0x1p27, "sum", "", (double[]){-0x1p-1050}, (double[]){0.0}); /* the slope underflows */
+  trial_upstream(t, "", (double[]){INFINITY});
+  run(t);
+  check_same(trial_grad(t, "input", 0), -INFINITY);
+  check_same(trial_grad(t, "target", 0), INFINITY);
+  trial_free(t);
 }
 END_TEST
 
