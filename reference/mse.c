@@ -8,14 +8,15 @@
  * weights-cancel (a mean whose weights sum to 0), empty.
  * Kinks: none.
  * Degenerate: infinite and NaN residuals follow the formulas; an upstream gradient of 0 times an infinite slope is NaN.
- * An empty mean is 0/0, a mean with W = 0 is v/0: +-inf or NaN; its gradient to the weight is g v/W - g (L/W), usually
- * NaN. Weights need the shape of the input, also where the target makes the result larger: then W sums the weights
- * once each, and the terms all positions.
- * Integers beside a floating tensor are promoted, and bool as well unless there are weights. Input and target that are
- * both integers are refused; with weights they give integers that wrap around.
- * W is the real sum of the weights, exact where they cancel. PyTorch adds int64 weights up in int64, where their sum
- * wraps around beyond 2^63: a difference from PyTorch that is known. Over weights that sum to exactly 0 a numerator
- * that underflows in double counts as 0. Error bound: 1 ulp for value and gradients, products with w, sums and means
+ * Its product with a weight may underflow in PyTorch, which then has 0 inf = NaN for the infinity that is here. Beside
+ * an infinite L the part g/W d^2 of a weight's gradient that overflows is infinite, as PyTorch's: inf - inf. An empty
+ * mean is 0/0, a mean with W = 0 is v/0: +-inf or NaN; its gradient to the weight is g v/W - g (L/W), usually NaN.
+ * Weights need the shape of the input, also where the target makes the result larger: then W sums the weights once
+ * each, and the terms all positions. Integers beside a floating tensor are promoted, and bool as well unless there are
+ * weights. Input and target that are both integers are refused; with weights they give integers that wrap around. W is
+ * the real sum of the weights, exact where they cancel. PyTorch adds int64 weights up in int64, where their sum wraps
+ * around beyond 2^63: a difference from PyTorch that is known. Over weights that sum to exactly 0 a numerator that
+ * underflows in double counts as 0. Error bound: 1 ulp for value and gradients, products with w, sums and means
  * included. Finite where PyTorch overflows or underflows on the way: pointwise.h, big arithmetic.
  */
 #include "reference/residual.h"

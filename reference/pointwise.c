@@ -547,6 +547,14 @@ static bool cancels(lp_big difference, lp_big of) {
   return lp_big_less(lp_big_abs(difference), lp_big_multiply(lp_big_abs(of), lp_big_of(0x1p-40)));
 }
 
+/* The same in PyTorch's own terms, where g/W or S/W is not finite: beside an infinity, what is beyond the range of
+ * double counts as infinite. */
+static lp_big literal_weight_gradient(lp_big sum, const big_sums *s, double g) {
+  const lp_big own = lp_big_is_finite(s->coefficient) ? lp_big_multiply(s->coefficient, sum) : sum;
+  const lp_big share = lp_big_multiply(lp_big_of(g), lp_big_divide(s->mean, s->below));
+  return lp_big_subtract(lp_big_is_finite(share) ? own : lp_big_of(lp_big_get(own)), share);
+}
+
 /* (sum - S/W) g/W as (sum W - S) (g/W)/W, which cancels exactly when there is one weight. */
 static lp_big big_weight_gradient(lp_big sum, const big_sums *s, workspace *w, const task *t, int64_t j) {
   if (lp_big_is_finite(s->coefficient) && lp_big_is_finite(s->mean)) {
@@ -554,9 +562,7 @@ static lp_big big_weight_gradient(lp_big sum, const big_sums *s, workspace *w, c
     if (cancels(difference, s->total) && s->n_parts > 0) difference = exact_difference(w, t, s, j);
     return lp_big_multiply(lp_big_divide(difference, s->below), s->coefficient);
   }
-  const lp_big own = lp_big_is_finite(s->coefficient) ? lp_big_multiply(s->coefficient, sum) : sum;
-  const lp_big part = lp_big_divide(s->mean, s->below);
-  return lp_big_subtract(own, lp_big_multiply(lp_big_of(upstream(t)), part));
+  return literal_weight_gradient(sum, s, upstream(t));
 }
 
 static lp_big load(const double *at) { return (lp_big){at[0], at[1], at[2], at[3]}; }

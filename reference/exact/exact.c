@@ -317,6 +317,16 @@ static void finish_loss(lp_exact_run *run) {
   run->undecided = run->undecided || t->undecided;
 }
 
+/* Adds the share of the mean to the gradient of a weight. Where its own part overflows and the share is infinite, one
+ * who subtracts L before multiplying by g / W has an infinity, who multiplies first NaN. */
+static void take_share(lp_exact_number *gradient, const lp_tape *t, lp_x share) {
+  const lp_class own = gradient->class;
+  accumulate(gradient, t, share);
+  if (own == LP_FINITE && is_infinity(lp_x_class(t, share)) && gradient->class == LP_NAN) {
+    gradient->class = LP_NOT_FINITE;
+  }
+}
+
 /* The gradient of a weighted mean L = sum / W through W: -g L / W to every weight. */
 static void finish_weights(lp_exact_run *run) {
   const int output = run->weighted ? lp_exact_output_of(run->exact, run->loss->weight) : -1;
@@ -326,7 +336,7 @@ static void finish_weights(lp_exact_run *run) {
   lp_tape_restart(t);
   const lp_x w = weight_on_tape(run), loss = number_on_tape(t, run->exact->outputs[0].numbers);
   const lp_x share = lp_x_negate(t, lp_x_multiply(t, upstream(t, run->plan, 0), lp_x_divide(t, loss, w)));
-  for (int64_t i = 0; i < out->layout.numel; i++) accumulate(&out->numbers[i], t, share);
+  for (int64_t i = 0; i < out->layout.numel; i++) take_share(&out->numbers[i], t, share);
   run->undecided = run->undecided || t->undecided;
 }
 

@@ -200,6 +200,20 @@ START_TEST(infinite_weights_beside_huge_numbers) {
 }
 END_TEST
 
+/* -2^1024 1 - -2^1024 inf: PyTorch's first product is infinite. */
+START_TEST(a_gradient_of_a_weight_overflows_beside_an_infinite_mean) {
+  lp_trial *t = trial("mean", "2", (double[]){INFINITY, 1.0}, (double[]){0.0, 0.0}, (double[]){0x1p-1023, 0.0});
+  trial_upstream(t, "", (double[]){-2.0});
+  run(t);
+  check_same(trial_loss(t, 0), INFINITY);
+  check_same(trial_grad(t, "weight", 1), NAN);
+  trial_upstream(t, "", (double[]){-0.5});
+  run(t);
+  check_same(trial_grad(t, "weight", 1), INFINITY);
+  trial_free(t);
+}
+END_TEST
+
 /* Their sum overflows, the differences from the mean cancel. */
 START_TEST(weights_beyond_double_together) {
   lp_trial *t = trial("mean", "2", (double[]){3.0, 3.0}, (double[]){0.0, 0.0}, (double[]){DBL_MAX, DBL_MAX});
@@ -443,6 +457,7 @@ int main(void) {
                                 gradients_of_weights_that_nearly_cancel,
                                 over_weights_that_cancel,
                                 infinite_weights_beside_huge_numbers,
+                                a_gradient_of_a_weight_overflows_beside_an_infinite_mean,
                                 weights_beyond_double_together,
                                 values_next_to_the_mean,
                                 empty_and_0_d,

@@ -190,6 +190,32 @@ START_TEST(classes) {
 }
 END_TEST
 
+START_TEST(infinities_beside_what_leaves_the_range) {
+  lp_trial *t = trial_new("mse");
+  lp_exact e;
+  trial_real(t, "input", "2", (double[]){INFINITY, 1.0});
+  trial_real(t, "target", "2", NULL);
+  trial_real(t, "weight", "2", (double[]){0x1p-1023, 0.0});
+  trial_upstream(t, "", (double[]){-2.0});
+  ask(&e, t);
+  check_class(number_of(&e, t, NULL, 0), LP_PLUS_INFINITY);
+  check_class(number_of(&e, t, "weight", 0), LP_NAN);
+  check_class(number_of(&e, t, "weight", 1), LP_NOT_FINITE); /* -2^1024 (1 - inf), or -2^1024 + 2^1024 inf */
+  lp_exact_clear(&e);
+  trial_upstream(t, "", (double[]){-0.5});
+  ask(&e, t);
+  check_class(number_of(&e, t, "weight", 1), LP_PLUS_INFINITY);
+  lp_exact_clear(&e);
+  trial_reduction(t, "none");
+  trial_real(t, "weight", "2", (double[]){0x1p-1074, 1.0});
+  trial_upstream(t, "2", (double[]){0.5, 1.0});
+  ask(&e, t);
+  check_class(number_of(&e, t, "input", 0), LP_NOT_FINITE); /* 2^-1075 underflows, or not, as it is multiplied */
+  lp_exact_clear(&e);
+  trial_free(t);
+}
+END_TEST
+
 START_TEST(empty) {
   lp_trial *t = trial_new("mse");
   lp_exact e;
@@ -206,9 +232,16 @@ START_TEST(empty) {
 END_TEST
 
 int main(void) {
-  const TTest *const tests[] = {term_by_hand,  mean_by_hand,           square_is_exact,
-                                no_overflow,   weighted_mean_by_hand,  cancelling_weights_divide_by_zero,
-                                integers_wrap, integer_beside_float32, classes,
+  const TTest *const tests[] = {term_by_hand,
+                                mean_by_hand,
+                                square_is_exact,
+                                no_overflow,
+                                weighted_mean_by_hand,
+                                cancelling_weights_divide_by_zero,
+                                integers_wrap,
+                                integer_beside_float32,
+                                classes,
+                                infinities_beside_what_leaves_the_range,
                                 empty};
   const int failed = run_tests("exact mse", tests, sizeof tests / sizeof tests[0]);
   flint_cleanup();
