@@ -97,9 +97,9 @@ static void big(lp_big_term *term, const lp_run *run, int i) {
 
 /* w |x - t|, multiplied out. */
 static void add(lp_long_sum *sum, const lp_run *run, int i) {
-  const double x = run->x[INPUT][i], t = run->x[TARGET][i], w = run->x[WEIGHT][i];
-  lp_long_sum_add(sum, x > t ? w : -w, x, 1.0);
-  lp_long_sum_add(sum, x > t ? -w : w, t, 1.0);
+  const double x = run->x[INPUT][i], t = run->x[TARGET][i];
+  lp_residual_add_weighted(sum, run, i, x > t ? x : -x, 1.0);
+  lp_residual_add_weighted(sum, run, i, x > t ? -t : t, 1.0);
 }
 
 static uint64_t regimes_of_run(const lp_run *run) {
@@ -121,7 +121,12 @@ static const lp_pointwise kernel = {
     .weight = WEIGHT,
 };
 
-static const lp_pointwise integer_kernel = {.terms = lp_integer_absolute, .weight = WEIGHT};
+static const lp_pointwise integer_kernel = {
+    .terms = lp_integer_absolute,
+    .big = lp_integer_big_absolute,
+    .add = lp_integer_add_absolute,
+    .weight = WEIGHT,
+};
 
 static const lp_pointwise *kernel_of(const lp_plan *p) { return lp_residual_is_integer(p) ? &integer_kernel : &kernel; }
 

@@ -100,11 +100,11 @@ static void big(lp_big_term *term, const lp_run *run, int i) {
 
 /* w (x - t)^2, multiplied out. */
 static void add(lp_long_sum *sum, const lp_run *run, int i) {
-  const double x = run->x[INPUT][i], t = run->x[TARGET][i], w = run->x[WEIGHT][i];
-  lp_long_sum_add(sum, w, x, x);
-  lp_long_sum_add(sum, -w, x, t);
-  lp_long_sum_add(sum, -w, x, t);
-  lp_long_sum_add(sum, w, t, t);
+  const double x = run->x[INPUT][i], t = run->x[TARGET][i];
+  lp_residual_add_weighted(sum, run, i, x, x);
+  lp_residual_add_weighted(sum, run, i, -x, t);
+  lp_residual_add_weighted(sum, run, i, -x, t);
+  lp_residual_add_weighted(sum, run, i, t, t);
 }
 
 static uint64_t regimes_of_run(const lp_run *run) {
@@ -126,7 +126,12 @@ static const lp_pointwise kernel = {
     .weight = WEIGHT,
 };
 
-static const lp_pointwise integer_kernel = {.terms = lp_integer_square, .weight = WEIGHT};
+static const lp_pointwise integer_kernel = {
+    .terms = lp_integer_square,
+    .big = lp_integer_big_square,
+    .add = lp_integer_add_square,
+    .weight = WEIGHT,
+};
 
 static const lp_pointwise *kernel_of(const lp_plan *p) { return lp_residual_is_integer(p) ? &integer_kernel : &kernel; }
 

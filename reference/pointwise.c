@@ -9,8 +9,6 @@
 #include <math.h>
 #include <string.h>
 
-#include "reference/vecmath.h"
-
 /* What one call has to do. */
 typedef struct task {
   const lp_plan *plan;
@@ -97,6 +95,10 @@ static void set_up(workspace *w, const lp_plan *plan, double *scratch) {
 /* ---- Reading a chunk ---- */
 
 static inline double element(const lp_tensor *x, int64_t i) { return x->f64 != NULL ? x->f64[i] : (double)x->i64[i]; }
+
+lp_pair lp_pointwise_element(const lp_tensor *x, int64_t i) {
+  return x->f64 != NULL ? lp_whole(x->f64[i]) : lp_integer_pair(x->i64[i]);
+}
 
 /* Moves a multi-index one position on, in row-major order, and returns where it reads. */
 static int64_t step(int64_t *index, int64_t at, const lp_tensor *term, const int64_t *stride) {
@@ -290,8 +292,12 @@ static lp_pair sum_weights(workspace *w, const lp_tensor *weight) {
   lane_sum sum = {{0.0}, {0.0}};
   for (int64_t start = 0; start < weight->numel; start += LP_CHUNK) {
     const int n = weight->numel - start < LP_CHUNK ? (int)(weight->numel - start) : LP_CHUNK;
-    for (int i = 0; i < n; i++) w->gated[i] = element(weight, start + i);
-    add_to_lanes(&sum, w->gated, w->zeros, n);
+    for (int i = 0; i < n; i++) {
+      const lp_pair one = lp_pointwise_element(weight, start + i);
+      w->gated[i] = one.high;
+      w->gated_low[i] = one.low;
+    }
+    add_to_lanes(&sum, w->gated, w->gated_low, n);
   }
   return total_of(&sum);
 }
@@ -466,7 +472,7 @@ static bool run_in_double(workspace *w, const task *t) {
   const lp_pair sum = total_of(&total);
   const lp_pair mean = isfinite(sum.high) ? divide(sum, below) : shifted_mean(w, t, below);
   if (reduced(plan)) out[0] = mean.high;
-  return finish_gradients(w, t, coefficient, mean, below) || !can_go_big;
+  return finish_gradients(w, t, coefficient, mean, below);
 }
 
 /* ---- In big arithmetic ---- */
@@ -486,11 +492,12 @@ static lp_big big_denominator(big_sums *s, const task *t) {
   double special = 0.0;
   lp_long_sum_clear(&sum);
   for (int64_t i = 0; i < weight->numel; i++) {
-    const double w = element(weight, i);
-    if (isfinite(w)) {
-      lp_long_sum_add(&sum, w, 1.0, 1.0);
+    const lp_pair w = lp_pointwise_element(weight, i);
+    if (isfinite(w.high)) {
+      lp_long_sum_add(&sum, w.high, 1.0, 1.0);
+      lp_long_sum_add(&sum, w.low, 1.0, 1.0);
     } else {
-      special += w;
+      special += w.high;
     }
   }
   s->n_parts = special == 0.0 ? lp_long_sum_parts(s->parts, &sum) : 0;
@@ -547,12 +554,12 @@ static bool cancels(lp_big difference, lp_big of) {
   return lp_big_less(lp_big_abs(difference), lp_big_multiply(lp_big_abs(of), lp_big_of(0x1p-40)));
 }
 
-/* The same in PyTorch's own terms, where g/W or S/W is not finite: beside an infinity, what is beyond the range of
- * double counts as infinite. */
+/* The same in PyTorch's own terms, where g/W or S/W is not finite. The second term is not finite then: beside it, what
+ * is beyond the range of double counts as infinite. */
 static lp_big literal_weight_gradient(lp_big sum, const big_sums *s, double g) {
   const lp_big own = lp_big_is_finite(s->coefficient) ? lp_big_multiply(s->coefficient, sum) : sum;
   const lp_big share = lp_big_multiply(lp_big_of(g), lp_big_divide(s->mean, s->below));
-  return lp_big_subtract(lp_big_is_finite(share) ? own : lp_big_of(lp_big_get(own)), share);
+  return lp_big_subtract(lp_big_of(lp_big_get(own)), share);
 }
 
 /* (sum - S/W) g/W as (sum W - S) (g/W)/W, which cancels exactly when there is one weight. */

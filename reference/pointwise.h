@@ -17,6 +17,7 @@
 
 #include "reference/long_sum.h"
 #include "reference/plan.h"
+#include "reference/vecmath.h"
 
 enum { LP_CHUNK = 128 }; /* few enough that the buffers of a chunk stay in the first level cache beside its data */
 
@@ -71,9 +72,12 @@ typedef struct lp_pointwise {
   /* Adds the value of position i of the run, whose numbers are finite, to an exact sum. With a weight: where weights
    * nearly cancel, so may the values. */
   void (*add)(lp_long_sum *sum, const lp_run *run, int i);
-  int weight; /* the input whose sum mean divides by, when the case has it; 0: none */
+  int weight; /* the input whose sum mean divides by, when the case has it: needs big and add; 0: none */
   bool gated; /* terms writes run->gate */
 } lp_pointwise;
+
+/* Element i of a tensor: an integer as the nearest double and the rest. */
+lp_pair lp_pointwise_element(const lp_tensor *x, int64_t i);
 
 /* Scratch, in doubles, that the two functions below need. */
 size_t lp_pointwise_scratch(const lp_plan *plan);

@@ -68,30 +68,69 @@ static int64_t absolute(lp_dtype dtype, int64_t d) { return d < 0 ? lp_integer_w
 
 static int64_t square(lp_dtype dtype, int64_t d) { return lp_integer_wrap(dtype, (uint64_t)d * (uint64_t)d); }
 
-/* The lower 32 bits and the rest are doubles. */
-lp_pair lp_integer_pair(int64_t x) {
-  const int64_t lower = x & INT64_C(0xffffffff);
-  return lp_two_sum((double)(x - lower), (double)lower);
+/* |d| or d^2. */
+typedef int64_t lp_integer_power(lp_dtype dtype, int64_t d);
+
+static lp_dtype dtype_of_residual(const lp_run *run) {
+  return lp_integer_promote(run->c->inputs[INPUT].dtype, run->c->inputs[TARGET].dtype);
 }
 
-static void integer_terms(const lp_run *run, int64_t (*term)(lp_dtype dtype, int64_t d)) {
-  const int64_t *x = run->integers[INPUT], *t = run->integers[TARGET], *w = run->integers[WEIGHT];
-  const lp_dtype dtype = lp_integer_promote(run->c->inputs[INPUT].dtype, run->c->inputs[TARGET].dtype);
-  const lp_dtype product_dtype = w != NULL ? lp_integer_promote(dtype, run->c->inputs[WEIGHT].dtype) : dtype;
+static int64_t power_at(const lp_run *run, int i, lp_integer_power *power) {
+  const lp_dtype dtype = dtype_of_residual(run);
+  const uint64_t x = (uint64_t)run->integers[INPUT][i], t = (uint64_t)run->integers[TARGET][i];
+  return power(dtype, lp_integer_wrap(dtype, x - t));
+}
+
+/* v times the weight of position i, when that is an integer. */
+static int64_t weigh_integer(const lp_run *run, int i, int64_t v) {
+  if (run->integers[WEIGHT] == NULL) return v;
+  const lp_dtype dtype = lp_integer_promote(dtype_of_residual(run), run->c->inputs[WEIGHT].dtype);
+  return lp_integer_wrap(dtype, (uint64_t)v * (uint64_t)run->integers[WEIGHT][i]);
+}
+
+static bool has_floating_weight(const lp_run *run) { return run->x[WEIGHT] != NULL && run->integers[WEIGHT] == NULL; }
+
+static void integer_terms(const lp_run *run, lp_integer_power *power) {
   for (int i = 0; i < run->n; i++) {
-    const int64_t v = term(dtype, lp_integer_wrap(dtype, (uint64_t)x[i] - (uint64_t)t[i]));
-    const int64_t whole = w != NULL ? lp_integer_wrap(product_dtype, (uint64_t)v * (uint64_t)w[i]) : v;
-    const bool weighted = w == NULL && run->x[WEIGHT] != NULL;
-    const lp_pair value = weighted ? lp_two_product((double)v, run->x[WEIGHT][i]) : lp_integer_pair(whole);
+    const int64_t v = power_at(run, i, power);
+    const lp_pair whole = lp_integer_pair(weigh_integer(run, i, v));
+    const lp_pair value = has_floating_weight(run) ? lp_two_product((double)v, run->x[WEIGHT][i]) : whole;
     run->value[i] = value.high;
     run->value_low[i] = value.low;
     if (run->slope[WEIGHT] != NULL) run->slope[WEIGHT][i] = (double)v;
   }
 }
 
+static lp_big big_integer(int64_t x) {
+  const lp_pair pair = lp_integer_pair(x);
+  return lp_big_add(lp_big_of(pair.high), lp_big_of(pair.low));
+}
+
+static void integer_big(lp_big_term *term, const lp_run *run, int i, lp_integer_power *power) {
+  const int64_t v = power_at(run, i, power);
+  const lp_big weight = lp_big_of(has_floating_weight(run) ? run->x[WEIGHT][i] : 1.0);
+  term->value = lp_big_multiply(big_integer(weigh_integer(run, i, v)), weight);
+  term->slope[WEIGHT] = big_integer(v);
+}
+
+static void integer_add(lp_long_sum *sum, const lp_run *run, int i, lp_integer_power *power) {
+  const lp_pair v = lp_integer_pair(weigh_integer(run, i, power_at(run, i, power)));
+  const double weight = has_floating_weight(run) ? run->x[WEIGHT][i] : 1.0;
+  lp_long_sum_add(sum, v.high, weight, 1.0);
+  lp_long_sum_add(sum, v.low, weight, 1.0);
+}
+
 void lp_integer_absolute(const lp_run *run) { integer_terms(run, absolute); }
 
 void lp_integer_square(const lp_run *run) { integer_terms(run, square); }
+
+void lp_integer_big_absolute(lp_big_term *term, const lp_run *run, int i) { integer_big(term, run, i, absolute); }
+
+void lp_integer_big_square(lp_big_term *term, const lp_run *run, int i) { integer_big(term, run, i, square); }
+
+void lp_integer_add_absolute(lp_long_sum *sum, const lp_run *run, int i) { integer_add(sum, run, i, absolute); }
+
+void lp_integer_add_square(lp_long_sum *sum, const lp_run *run, int i) { integer_add(sum, run, i, square); }
 
 void lp_integer_wrap_sum(lp_outcome *outcome, const lp_plan *plan) {
   const lp_case *c = plan->c;
@@ -109,6 +148,13 @@ lp_big lp_residual_big_weight(const lp_run *run, int i) {
   return lp_big_of(run->x[WEIGHT] != NULL ? run->x[WEIGHT][i] : 1.0);
 }
 
+void lp_residual_add_weighted(lp_long_sum *sum, const lp_run *run, int i, double a, double b) {
+  const int64_t *integers = run->integers[WEIGHT];
+  const lp_pair weight = integers != NULL ? lp_integer_pair(integers[i]) : lp_whole(run->x[WEIGHT][i]);
+  lp_long_sum_add(sum, weight.high, a, b);
+  lp_long_sum_add(sum, weight.low, a, b);
+}
+
 lp_big lp_residual_big_zero(const lp_run *run, int i) { return lp_big_of(run->x[TARGET][i] - run->x[INPUT][i]); }
 
 bool lp_residual_weights_cancel(const lp_plan *plan) {
@@ -117,9 +163,10 @@ bool lp_residual_weights_cancel(const lp_plan *plan) {
   lp_long_sum_clear(&sum);
   if (!c->has_input[WEIGHT] || c->reduction != LP_REDUCTION_MEAN) return false;
   for (int64_t i = 0; i < c->inputs[WEIGHT].numel; i++) {
-    const double w = lp_tensor_get(&c->inputs[WEIGHT], i);
-    if (!isfinite(w)) return false;
-    lp_long_sum_add(&sum, w, 1.0, 1.0);
+    const lp_pair w = lp_pointwise_element(&c->inputs[WEIGHT], i);
+    if (!isfinite(w.high)) return false;
+    lp_long_sum_add(&sum, w.high, 1.0, 1.0);
+    lp_long_sum_add(&sum, w.low, 1.0, 1.0);
   }
   return lp_long_sum_get(&sum).high == 0.0;
 }

@@ -27,15 +27,18 @@ bool lp_residual_is_integer(const lp_plan *plan);
 void lp_integer_absolute(const lp_run *run);
 void lp_integer_square(const lp_run *run);
 
+/* The same for one position without overflow or underflow, and added to an exact sum. */
+void lp_integer_big_absolute(lp_big_term *term, const lp_run *run, int i);
+void lp_integer_big_square(lp_big_term *term, const lp_run *run, int i);
+void lp_integer_add_absolute(lp_long_sum *sum, const lp_run *run, int i);
+void lp_integer_add_square(lp_long_sum *sum, const lp_run *run, int i);
+
 /* PyTorch sums integers in int64: wraps a sum of which no summand is floating. */
 void lp_integer_wrap_sum(lp_outcome *outcome, const lp_plan *plan);
 
 /* The dtype to which PyTorch promotes two integer dtypes, and x brought into a dtype modulo 2^bits. */
 lp_dtype lp_integer_promote(lp_dtype a, lp_dtype b);
 int64_t lp_integer_wrap(lp_dtype dtype, uint64_t x);
-
-/* An integer as the nearest double and the rest. */
-lp_pair lp_integer_pair(int64_t x);
 
 /* high + low as a pair whose high part is rounded, or high where that is not finite. */
 LP_INLINE lp_pair lp_residual_settle(double high, double low) {
@@ -58,6 +61,9 @@ LP_INLINE lp_pair lp_residual_weigh(double w, lp_pair v) {
 /* Position i of the residual in big arithmetic, and its weight, 1 when there is none. */
 lp_big lp_residual_big(const lp_run *run, int i);
 lp_big lp_residual_big_weight(const lp_run *run, int i);
+
+/* Adds a b times the weight of position i. */
+void lp_residual_add_weighted(lp_long_sum *sum, const lp_run *run, int i, double a, double b);
 
 /* target - input where they are equal: 0 or -0. */
 lp_big lp_residual_big_zero(const lp_run *run, int i);

@@ -104,6 +104,12 @@ LP_INLINE lp_pair lp_pair_sum(lp_pair a, lp_pair b) {
 
 LP_INLINE lp_pair lp_pair_negative(lp_pair a) { return (lp_pair){-a.high, -a.low}; }
 
+/* An integer as the nearest double and the rest: the lower 32 bits and the others are doubles. */
+LP_INLINE lp_pair lp_integer_pair(int64_t x) {
+  const int64_t lower = x & INT64_C(0xffffffff);
+  return lp_two_sum((double)(x - lower), (double)lower);
+}
+
 /* A double as a pair. */
 LP_INLINE lp_pair lp_whole(double x) { return (lp_pair){x, 0.0}; }
 

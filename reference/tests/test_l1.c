@@ -305,6 +305,22 @@ START_TEST(integer_weights_have_their_real_sum) {
 }
 END_TEST
 
+/* As doubles they would cancel, or leave 2^40. */
+START_TEST(large_integer_weights_keep_their_last_bits) {
+  const int64_t weights[2][2] = {{INT64_MAX, 512 - INT64_MAX - 1}, {INT64_MAX, (INT64_C(1) << 40) - INT64_MAX - 1}};
+  const double sums[] = {511.0, 0x1p40 - 1.0};
+  for (int k = 0; k < 2; k++) {
+    lp_trial *t = trial("mean", "2", (double[]){1.0, 1.0}, (double[]){0.0, 0.0}, NULL);
+    trial_index(t, "weight", "2", weights[k]);
+    run(t);
+    ck_assert(!trial_regime(t, "weights-cancel"));
+    check_near(trial_loss(t, 0), 1.0, 0x1p-28); /* the terms are products of doubles, unless all is done exactly */
+    check_near(trial_grad(t, "input", 0), 0x1p63 / sums[k], 8.0);
+    trial_free(t);
+  }
+}
+END_TEST
+
 START_TEST(integers_wrap_around) {
   check_integers(LP_UINT8, LP_UINT8, 1.0, 2.0, "none", 255.0);
   check_integers(LP_INT8, LP_INT8, -128.0, 0.0, "none", -128.0);
@@ -354,6 +370,30 @@ START_TEST(integers_with_weights) {
   trial_real(t, "weight", "2", (double[]){1.0, 1.0});
   run(t);
   check_same(trial_grad(t, "weight", 1), 0.25);
+  trial_free(t);
+}
+END_TEST
+
+/* They nearly cancel, or are subnormal: then all is done exactly. */
+START_TEST(integers_with_weights_out_of_the_ordinary) {
+  lp_trial *t = trial_new("l1");
+  trial_tensor(t, "input", LP_INT8, "3", (double[]){1.0, 3.0, -1.0});
+  trial_tensor(t, "target", LP_INT64, "3", NULL);
+  trial_real(t, "weight", "3", (double[]){1e200, 0.5, -1e200});
+  run(t);
+  check_same(trial_loss(t, 0), 3.0);
+  check_same(trial_grad(t, "weight", 0), -4.0);
+  trial_index(t, "weight", "3", (int64_t[]){INT64_MAX, 1, 511 - INT64_MAX});
+  run(t);
+  check_same(trial_loss(t, 0), 514.0 / 512.0);
+  trial_real(t, "weight", "3", (double[]){0x1p-1074, 0.0, 0.0});
+  run(t);
+  check_same(trial_loss(t, 0), 1.0);
+  check_same(trial_grad(t, "weight", 2), 0.0);
+  trial_tensor(t, "weight", LP_INT8, "3", (double[]){1.0, 1.0, 2.0});
+  trial_upstream(t, "", (double[]){1e300});
+  run(t);
+  check_same(trial_loss(t, 0), 1.5);
   trial_free(t);
 }
 END_TEST
@@ -466,9 +506,11 @@ int main(void) {
                                 finite_where_pytorch_overflows_or_underflows,
                                 gradients_are_differences,
                                 integer_weights_have_their_real_sum,
+                                large_integer_weights_keep_their_last_bits,
                                 integers_wrap_around,
                                 a_sum_of_integers_wraps_in_int64,
                                 integers_with_weights,
+                                integers_with_weights_out_of_the_ordinary,
                                 an_integer_beside_a_floating_tensor_is_promoted,
                                 refusals,
                                 a_mean_of_integers_is_refused,

@@ -368,6 +368,22 @@ START_TEST(weighted_integers) {
 }
 END_TEST
 
+/* They nearly cancel, or are subnormal: then all is done exactly. */
+START_TEST(weighted_integers_out_of_the_ordinary) {
+  lp_trial *t = trial_new("mse");
+  trial_tensor(t, "input", LP_INT8, "3", (double[]){1.0, 3.0, -1.0});
+  trial_tensor(t, "target", LP_INT64, "3", NULL);
+  trial_real(t, "weight", "3", (double[]){1e200, 0.5, -1e200});
+  run(t);
+  check_same(trial_loss(t, 0), 9.0);
+  check_same(trial_grad(t, "weight", 0), -16.0);
+  trial_real(t, "weight", "3", (double[]){0x1p-1074, 0.0, 0.0});
+  run(t);
+  check_same(trial_loss(t, 0), 1.0);
+  trial_free(t);
+}
+END_TEST
+
 START_TEST(a_bool_beside_a_floating_tensor_is_a_number) {
   lp_trial *t = trial("mean", "3", (double[]){1.0, 2.0, 0.0}, NULL, NULL);
   trial_tensor(t, "target", LP_BOOL, "3", (double[]){1.0, 0.0, 1.0});
@@ -467,6 +483,7 @@ int main(void) {
                                 finite_where_pytorch_overflows_or_underflows,
                                 gradients_are_differences,
                                 weighted_integers,
+                                weighted_integers_out_of_the_ordinary,
                                 a_bool_beside_a_floating_tensor_is_a_number,
                                 unweighted_integers_are_refused,
                                 refusals,
