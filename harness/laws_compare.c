@@ -9,6 +9,9 @@
  * its terms' sizes; twice that. */
 static double own_rounding(void) { return 8.0 * lp_dtype_unit_roundoff(LP_FLOAT64); }
 
+/* And by less than half the smallest number where it is subnormal, as what is left of it and its budget are. */
+static double underflow(void) { return 2.0 * 0x1p-1074; }
+
 enum { ID_SHOWN = 90 };
 
 const lp_output *lp_law_output(const lp_relation *r, int answer, int output) {
@@ -50,7 +53,7 @@ void lp_side_add(lp_law_side *side, double coefficient, lp_law_number number) {
   lp_sum_add(&side->sum, product);
   lp_sum_add(&side->sum, fma(coefficient, number.x, -product));
   side->size += fabs(product);
-  side->allowed += fabs(coefficient) * number.budget;
+  side->allowed += fabs(coefficient) * number.budget + underflow();
 }
 
 const char *lp_law_id(const lp_relation *r, int answer) {

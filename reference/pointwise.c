@@ -472,7 +472,7 @@ static bool run_in_double(workspace *w, const task *t) {
   const lp_pair sum = total_of(&total);
   const lp_pair mean = isfinite(sum.high) ? divide(sum, below) : shifted_mean(w, t, below);
   if (reduced(plan)) out[0] = mean.high;
-  return finish_gradients(w, t, coefficient, mean, below) || !can_go_big;
+  return finish_gradients(w, t, coefficient, mean, below);
 }
 
 /* ---- In big arithmetic ---- */
@@ -554,12 +554,12 @@ static bool cancels(lp_big difference, lp_big of) {
   return lp_big_less(lp_big_abs(difference), lp_big_multiply(lp_big_abs(of), lp_big_of(0x1p-40)));
 }
 
-/* The same in PyTorch's own terms, where g/W or S/W is not finite: beside an infinity, what is beyond the range of
- * double counts as infinite. */
+/* The same in PyTorch's own terms, where g/W or S/W is not finite. The second term is not finite then: beside it, what
+ * is beyond the range of double counts as infinite. */
 static lp_big literal_weight_gradient(lp_big sum, const big_sums *s, double g) {
   const lp_big own = lp_big_is_finite(s->coefficient) ? lp_big_multiply(s->coefficient, sum) : sum;
   const lp_big share = lp_big_multiply(lp_big_of(g), lp_big_divide(s->mean, s->below));
-  return lp_big_subtract(lp_big_is_finite(share) ? own : lp_big_of(lp_big_get(own)), share);
+  return lp_big_subtract(lp_big_of(lp_big_get(own)), share);
 }
 
 /* (sum - S/W) g/W as (sum W - S) (g/W)/W, which cancels exactly when there is one weight. */

@@ -72,7 +72,7 @@ typedef struct lp_pointwise {
   /* Adds the value of position i of the run, whose numbers are finite, to an exact sum. With a weight: where weights
    * nearly cancel, so may the values. */
   void (*add)(lp_long_sum *sum, const lp_run *run, int i);
-  int weight; /* the input whose sum mean divides by, when the case has it; 0: none */
+  int weight; /* the input whose sum mean divides by, when the case has it: needs big and add; 0: none */
   bool gated; /* terms writes run->gate */
 } lp_pointwise;
 

@@ -751,6 +751,30 @@ START_TEST(classes_are_compared_before_numbers) {
 }
 END_TEST
 
+/* n times factor times x against sum, which is exact. */
+static lp_law_kind compare_products(int n, double factor, double x, double sum) {
+  lp_trial *t = summed();
+  scene s;
+  lp_law_verdict v = {.kind = LP_LAW_HOLDS};
+  lp_law_side left = {0}, right = {0};
+  derive(&s, "repetition", t);
+  lp_relation r = {.verdict = &v, .d = &s.d, .worst = -1.0};
+  for (int i = 0; i < n; i++) lp_side_add(&left, factor, (lp_law_number){x, 1e-15, LP_FLOAT64});
+  lp_side_add(&right, sum, (lp_law_number){1.0, 1e-15, LP_FLOAT64});
+  lp_law_compare(&r, (lp_law_place){1, LP_OUTPUT_LOSS, 0}, &left, &right);
+  leave(&s);
+  return v.kind;
+}
+
+/* 1.4 times the smallest number is 1 times that. */
+START_TEST(products_that_underflow) {
+  ck_assert_int_eq(compare_products(2, 0x1p-1073, 0.7, 3.0 * 0x1p-1074), LP_LAW_HOLDS);
+  ck_assert_int_eq(compare_products(2, 0x1p-1073, 0.7, 10.0 * 0x1p-1074), LP_LAW_BROKEN);
+  ck_assert_int_eq(compare_products(2, 1.0, 0.75, 1.5), LP_LAW_HOLDS);
+  ck_assert_int_eq(compare_products(2, 1.0, 0.75, 1.5 + 0x1p-40), LP_LAW_BROKEN);
+}
+END_TEST
+
 /* Twice the upstream gradient may overflow where it alone does not. */
 START_TEST(a_part_that_overflows_makes_nan_of_an_infinity) {
   bench b;
@@ -875,6 +899,7 @@ int main(void) {
                                 bits_budgets_and_neither,
                                 the_worst_number_is_named,
                                 classes_are_compared_before_numbers,
+                                products_that_underflow,
                                 a_part_that_overflows_makes_nan_of_an_infinity,
                                 budgets_are_open_beside_kinks_only,
                                 the_laws_understand_every_row,
