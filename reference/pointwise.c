@@ -428,8 +428,16 @@ static bool weights_cancel(const task *t, lp_pair sum) {
   return negative < 0.0 && isfinite(negative) && fabs(sum.high) <= 0x1p-30 * -negative;
 }
 
-static bool wild_from_the_start(const task *t, lp_pair coefficient) {
+/* Did g / W overflow, or underflow to 0? */
+static bool coefficient_is_lost(const task *t, lp_pair coefficient, lp_pair below) {
+  const double g = upstream(t);
+  const bool is_number = isfinite(g) && g != 0.0 && isfinite(below.high) && below.high != 0.0;
+  return is_number && (!isfinite(coefficient.high) || coefficient.high == 0.0);
+}
+
+static bool wild_from_the_start(const task *t, lp_pair coefficient, lp_pair below) {
   if (t->loss->wild != NULL && !isfinite(coefficient.high)) return true;
+  if (coefficient_is_lost(t, coefficient, below)) return true;
   return any_wild(t->plan->c->params, t->plan->c->loss->n_params) ||
          is_wild(coefficient.high, TAME_COEFFICIENT_LOW, TAME_COEFFICIENT_HIGH);
 }
@@ -457,7 +465,7 @@ static bool run_in_double(workspace *w, const task *t) {
   const lp_pair below = denominator(w, t), coefficient = divide((lp_pair){upstream(t), 0.0}, below);
   double *const out = lp_outcome_loss(t->outcome);
   lane_sum total = {{0.0}, {0.0}};
-  if (can_go_big && (wild_from_the_start(t, coefficient) || weights_cancel(t, below))) return false;
+  if (can_go_big && (wild_from_the_start(t, coefficient, below) || weights_cancel(t, below))) return false;
   for (int i = 0; i < LP_CHUNK; i++) {
     w->upstream[i] = coefficient.high;
     w->upstream_low[i] = coefficient.low;

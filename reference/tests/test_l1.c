@@ -202,6 +202,28 @@ START_TEST(weights_beyond_double_together) {
 }
 END_TEST
 
+/* g/W is 2^1024, or 2^-1151; what it is multiplied by brings it back. */
+START_TEST(the_upstream_gradient_over_the_weights_out_of_range) {
+  lp_trial *t = trial("mean", "2", (double[]){1.0, 0x1p300}, (double[]){0.0, 0.0}, (double[]){0.25, 0.25});
+  trial_upstream(t, "", (double[]){0x1p1023});
+  run(t);
+  check_same(trial_grad(t, "input", 0), 0x1p1022);
+  trial_real(t, "weight", "2", (double[]){0x1p150, 0x1p150});
+  trial_upstream(t, "", (double[]){0x1p-1000});
+  run(t);
+  check_same(trial_grad(t, "input", 0), 0x1p-1001);
+  check_same(trial_grad(t, "weight", 1), 0x1p-852);
+  trial_upstream(t, "", (double[]){0.0});
+  run(t);
+  check_same(trial_grad(t, "input", 0), 0.0);
+  trial_real(t, "weight", "2", (double[]){0.0, 0.0});
+  trial_upstream(t, "", (double[]){1.0});
+  run(t);
+  check_same(trial_grad(t, "input", 0), NAN);
+  trial_free(t);
+}
+END_TEST
+
 /* Plain arithmetic would leave two digits of the difference from the mean. */
 START_TEST(values_next_to_the_mean) {
   lp_trial *t = trial("mean", "2", (double[]){1.0, 1.0 + 0x1p-50}, (double[]){0.0, 0.0}, (double[]){1.0, 1.0});
@@ -500,6 +522,7 @@ int main(void) {
                                 gradients_of_weights_that_nearly_cancel,
                                 infinite_weights_beside_huge_numbers,
                                 weights_beyond_double_together,
+                                the_upstream_gradient_over_the_weights_out_of_range,
                                 values_next_to_the_mean,
                                 empty_and_0_d,
                                 rounding_errors_are_carried,
