@@ -24,6 +24,8 @@
  * target (N) with inputs of two. The upstream gradient is replaced by 0 where t = 1 and t = -1 do not hold or the hinge
  * is inactive, even a NaN. An infinity or NaN in a row makes its cosine NaN (also 0 for t other than +-1 in value) and
  * every component of the gradients of both rows NaN, whatever t is. margin may be any number. An empty mean is NaN.
+ * Where an infinite or NaN upstream gradient passes, its classes are those of PyTorch's steps in double, where squares
+ * overflow (all is NaN then) and products underflow; the value is the true one.
  *
  * Error: value at most 1 ulp, where cos - margin does not cancel to less than 2^-50; gradients 2 u scale. */
 #include "reference/draw.h"
@@ -367,10 +369,24 @@ static void big_gradient(double *out, const rows *r, int which) {
   if (parts) out[r->n] = big_combination(alpha, 0.0, beta, own->x[0]);
 }
 
-/* For an infinite or NaN upstream gradient: its classes, which no finite positive factor changes. */
+static double double_dot(const double *a, const double *b, int64_t n) {
+  double sum = 0.0;
+  for (int64_t i = 0; i < n; i++) sum += a[i] * b[i];
+  return sum;
+}
+
+static double double_norm(const vector *v) {
+  return v->integer != 0.0 ? v->integer : double_dot(v->x, v->x, v->width) + epsilon;
+}
+
+/* For an infinite or NaN upstream gradient: the classes of PyTorch's own steps, in which what overflows or underflows
+ * meets infinities. */
 static void special_gradient(double *out, const rows *r, int which) {
   const double g = r->direction * r->gain.upstream;
-  combine_either(out, r, which, g, g * r->cosine.high);
+  const double own = double_norm(&r->v[which]), other = double_norm(&r->v[1 - which]), root = sqrt(own * other);
+  const double to_root = -g * (double_dot(r->v[0].x, r->v[1].x, r->n) / root / root);
+  const double to_norm = to_root / (2.0 * root) * other;
+  combine_either(out, r, which, g / root, -2.0 * to_norm);
 }
 
 static void fill(double *out, double value, int64_t n) {

@@ -297,7 +297,8 @@ const lp_loss lp_loss_margin_ranking = {
     .reductions = LP_CAN_USUAL,
     .legacy_reduction = true,
     .pointwise = true,
-    .rejects = 1u << LP_REJECT_RANK | 1u << LP_REJECT_SHAPE | 1u << LP_REJECT_REDUCTION | 1u << LP_REJECT_GRAD_OUTPUT,
+    .rejects = 1u << LP_REJECT_RANK | 1u << LP_REJECT_DTYPE | 1u << LP_REJECT_SHAPE | 1u << LP_REJECT_REDUCTION |
+               1u << LP_REJECT_GRAD_OUTPUT,
     .inputs = inputs,
     .n_inputs = N_INPUTS,
     .params = params,

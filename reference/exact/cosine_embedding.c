@@ -10,6 +10,8 @@
  * margin = 0 it is the dot product. At 0 the gradient passes.
  * PyTorch multiplies by 0 what a label or the hinge leaves out: an infinity or NaN in a row makes its gradients NaN
  * whatever the label is; an infinite upstream gradient becomes 0 there. cos = NaN is on neither side of the margin.
+ * Where it passes, the classes of the gradient are those of float64 arithmetic, in whose range squares overflow and
+ * products underflow; the value is the true one.
  * Rows without components have cos = 0. */
 #include <math.h>
 #include <stdlib.h>
@@ -61,6 +63,8 @@ typedef struct rows {
   vector v[2];
   int64_t n; /* components after broadcasting */
   lp_x dot, cosine;
+  bool limited; /* the gradient is that of float64's range */
+  lp_x *room;   /* n numbers */
 } rows;
 
 static lp_tensor without_last_axis(const lp_tensor *in) {
@@ -121,10 +125,19 @@ static void set_norm(lp_tape *t, vector *v, lp_x *room) {
                          : lp_x_add(t, sum_of_products(t, v, v, v->width, room), lp_x_constant(t, epsilon));
 }
 
-static void set_cosine(lp_tape *t, rows *r, lp_x *room) {
-  r->dot = sum_of_products(t, &r->v[0], &r->v[1], r->n, room);
-  for (int i = 0; i < 2; i++) set_norm(t, &r->v[i], room);
+static void set_cosine(lp_tape *t, rows *r) {
+  r->dot = sum_of_products(t, &r->v[0], &r->v[1], r->n, r->room);
+  for (int i = 0; i < 2; i++) set_norm(t, &r->v[i], r->room);
   r->cosine = lp_x_divide(t, r->dot, lp_x_sqrt(t, lp_x_multiply(t, r->v[0].norm, r->v[1].norm)));
+}
+
+/* The cosine where its gradient counts. */
+static lp_x passing_cosine(lp_tape *t, const rows *r) {
+  rows again = *r;
+  if (!r->limited) return r->cosine;
+  lp_x_limit_range(t);
+  set_cosine(t, &again);
+  return lp_x_carry(t, r->cosine, again.cosine);
 }
 
 /* --- cos - margin, exactly --- */
@@ -201,12 +214,12 @@ static lp_x hinge(lp_tape *t, const rows *r) {
   lp_x_enter(t, side == LP_AT || side == LP_ABOVE ? ACTIVE : INACTIVE);
   if (side == LP_AT) lp_x_enter(t, KINK);
   if (side == LP_UNORDERED) return lp_x_add(t, lp_x_mask(t, s, false), lp_x_constant(t, NAN));
-  return side == LP_BELOW ? lp_x_shut(t, s) : s;
+  return side == LP_BELOW ? lp_x_shut(t, s) : lp_x_subtract(t, passing_cosine(t, r), margin);
 }
 
 static lp_x loss_of(lp_tape *t, const rows *r, double label) {
   lp_x_enter(t, label == 1.0 ? TARGET_1 : label == -1.0 ? TARGET_MINUS_1 : TARGET_OTHER);
-  if (label == 1.0) return lp_x_subtract(t, lp_x_constant(t, 1.0), r->cosine);
+  if (label == 1.0) return lp_x_subtract(t, lp_x_constant(t, 1.0), passing_cosine(t, r));
   return label == -1.0 ? hinge(t, r) : lp_x_mask(t, r->cosine, false);
 }
 
@@ -251,7 +264,9 @@ static lp_x pair(lp_tape *t, const lp_plan *plan, int64_t index, lp_x *room) {
   rows r = {.n = components(plan)};
   r.v[0] = read_vector(t, plan, INPUT1, index, room);
   r.v[1] = read_vector(t, plan, INPUT2, index, room + r.v[0].width);
-  set_cosine(t, &r, room + r.v[0].width + r.v[1].width);
+  r.limited = t->stand_in == 0 && !isfinite(upstream(plan, index));
+  r.room = room + r.v[0].width + r.v[1].width;
+  set_cosine(t, &r);
   enter_regimes_of_pair(t, plan, &r, index);
   return loss_of(t, &r, lp_tensor_get(target, lp_exact_position(target, &plan->term, index)));
 }

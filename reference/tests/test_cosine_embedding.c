@@ -315,6 +315,34 @@ START_TEST(extreme_upstream) {
 }
 END_TEST
 
+/* PyTorch: its squares overflow to inf / inf, its products underflow to 0 inf; the value is the true one. */
+START_TEST(infinite_upstream_beyond_the_range_of_doubles) {
+  static const double x[][2] = {{1e200, 1}, {-1e-200, 1}}, y[][2] = {{1, 2}, {1e-200, 0}};
+  for (int i = 0; i < COUNT(x); i++) {
+    lp_trial *t = run_row("2", x[i], y[i], 1, 0);
+    trial_upstream(t, "", (double[]){INFINITY});
+    run_it(t);
+    check_near(trial_loss(t, 0), i == 0 ? 1 - 1 / sqrt(5) : 1, 1e-12);
+    for (int k = 0; k < 2; k++) {
+      check_same(trial_grad(t, "input1", k), NAN);
+      check_same(trial_grad(t, "input2", k), NAN);
+    }
+    trial_free(t);
+  }
+}
+END_TEST
+
+START_TEST(infinite_upstream_beside_integers) {
+  lp_trial *t = run_row("2", (double[]){-1, 2}, (double[]){3, 4}, 1, 0);
+  trial_tensor(t, "input2", LP_INT64, "2", (double[]){3, 4});
+  trial_upstream(t, "", (double[]){INFINITY});
+  run_it(t);
+  check_same(trial_grad(t, "input1", 0), -INFINITY);
+  check_same(trial_grad(t, "input1", 1), NAN);
+  trial_free(t);
+}
+END_TEST
+
 /* PyTorch: one infinity or NaN, and everything of both rows is NaN, but for the value under other labels. */
 START_TEST(infinities_and_nan) {
   static const double x[][2] = {{INFINITY, 1}, {NAN, 1}, {1, 1}, {INFINITY, 0}};
@@ -441,6 +469,8 @@ int main(void) {
                                 extreme_rows,
                                 extreme_stretched_rows,
                                 extreme_upstream,
+                                infinite_upstream_beyond_the_range_of_doubles,
+                                infinite_upstream_beside_integers,
                                 infinities_and_nan,
                                 special_margins,
                                 integer_rows,

@@ -264,6 +264,36 @@ START_TEST(infinities) {
 }
 END_TEST
 
+/* Where an infinite upstream gradient passes, PyTorch's classes: inf / inf where squares overflow, inf or NaN where the
+ * dot product may have underflowed. The value is the true one, and so is 0 behind the hinge. */
+START_TEST(infinite_upstream) {
+  static const double x[][2] = {{1e200, 1}, {-1e-200, 1}}, y[][2] = {{1, 2}, {1e-200, 0}};
+  static const lp_class classes[] = {LP_NAN, LP_NOT_FINITE};
+  for (int i = 0; i < 2; i++) {
+    lp_trial *t = pair_of(LP_FLOAT64, "2", x[i], y[i], 1.0, 0.0);
+    trial_upstream(t, "", (double[]){INFINITY});
+    lp_exact e;
+    ask(&e, t);
+    check_class(number_of(&e, t, NULL, 0), LP_FINITE);
+    check_class(number_of(&e, t, "input1", 0), classes[i]);
+    check_agreement(&e, t);
+    lp_exact_clear(&e);
+    trial_free(t);
+  }
+  lp_trial *t = pair_of(LP_FLOAT64, "2", x[0], y[0], -1.0, 0.5);
+  trial_upstream(t, "", (double[]){INFINITY});
+  lp_exact e;
+  ask(&e, t);
+  check_double(number_of(&e, t, "input1", 0), 0.0);
+  lp_exact_clear(&e);
+  trial_param(t, "margin", 0.25);
+  ask(&e, t);
+  check_class(number_of(&e, t, "input1", 0), LP_NAN);
+  lp_exact_clear(&e);
+  trial_free(t);
+}
+END_TEST
+
 /* One component, x = y = 1, E next to nothing. Each squared norm: 1 for the square, 1 with E; so 2. Their product
  * 2 + 2 + 1, its root 5/2 + 1. The dot product, of powers of 2, is exact: cos 7/2 + 1, 1 - cos as much and |1 - cos|,
  * which is nothing. */
@@ -321,9 +351,9 @@ START_TEST(a_planted_fault) {
 END_TEST
 
 int main(void) {
-  const TTest *const tests[] = {by_hand,     hinge_by_hand, other_labels,   kink_at_a_right_angle, near_the_margin,
-                                zero_vector, integers_wrap, other_integers, stretched_rows,        empty,
-                                infinities,  scale_by_hand, narrow_dtypes,  a_planted_fault};
+  const TTest *const tests[] = {by_hand,     hinge_by_hand,     other_labels,   kink_at_a_right_angle, near_the_margin,
+                                zero_vector, integers_wrap,     other_integers, stretched_rows,        empty,
+                                infinities,  infinite_upstream, scale_by_hand,  narrow_dtypes,         a_planted_fault};
   const int failed = run_tests("exact cosine_embedding", tests, sizeof tests / sizeof tests[0]);
   flint_cleanup();
   return failed;
