@@ -13,7 +13,8 @@
  * Stable form. The three dot products are exact to twice the precision (error-free products, compensated sums), so are
  * cos and 1 - cos: near-parallel rows keep all digits. With gain g = d loss/d cos and den the square root,
  *   d loss/d x_i = (g/den) y_i - (g cos/(sum x^2 + E)) x_i
- * Rows whose dot products leave the moderate range of rows.h go the big way: the cosine of rows of 1e200 or 1e-200.
+ * Rows whose dot products leave the moderate range of rows.h go the big way: the cosine of rows of 1e200 or 1e-200. So
+ * do elements whose gradient is the sum of parts that overflow.
  *
  * Regimes: target=1, target=-1, target-other, active (t = -1, cos >= margin), inactive (t = -1, cos < margin), kink
  * (t = -1, cos = margin), near-kink, zero-vector, epsilon-dominates (a sum of squares that is not above E),
@@ -352,21 +353,30 @@ static void plain_gradient(double *out, const rows *r, int which) {
   combine_either(out, r, which, r->alpha.high, beta.high);
 }
 
+/* The big gradient of a row is alpha times the other row less beta times its own. */
+typedef struct coefficients {
+  lp_big alpha, beta;
+} coefficients;
+
+static coefficients big_coefficients(const rows *r, int which) {
+  const lp_big g = lp_big_multiply(lp_rows_gain_big(r->gain), lp_big_of(r->direction));
+  return (coefficients){lp_big_divide(g, r->big_root),
+                        lp_big_divide(lp_big_multiply(g, r->big_cosine), r->v[which].big_norm)};
+}
+
 /* alpha x - beta y */
-static double big_combination(lp_big alpha, double x, lp_big beta, double y) {
-  const lp_big first = lp_big_multiply(alpha, lp_big_of(x));
-  return lp_big_get(lp_big_subtract(first, lp_big_multiply(beta, lp_big_of(y))));
+static lp_big big_combination(const coefficients *c, double x, double y) {
+  const lp_big first = lp_big_multiply(c->alpha, lp_big_of(x));
+  return lp_big_subtract(first, lp_big_multiply(c->beta, lp_big_of(y)));
 }
 
 /* For a finite upstream gradient that is not moderate, or rows that are not. */
 static void big_gradient(double *out, const rows *r, int which) {
-  const vector *own = &r->v[which], *other = &r->v[1 - which];
-  const lp_big g = lp_big_multiply(lp_rows_gain_big(r->gain), lp_big_of(r->direction));
-  const lp_big alpha = lp_big_divide(g, r->big_root);
-  const lp_big beta = lp_big_divide(lp_big_multiply(g, r->big_cosine), own->big_norm);
+  const double *const own = r->v[which].x, *const other = r->v[1 - which].x;
+  const coefficients c = big_coefficients(r, which);
   const bool parts = stretched(r, which);
-  for (int64_t i = 0; i < r->n; i++) out[i] = big_combination(alpha, other->x[i], beta, parts ? 0.0 : own->x[i]);
-  if (parts) out[r->n] = big_combination(alpha, 0.0, beta, own->x[0]);
+  for (int64_t i = 0; i < r->n; i++) out[i] = lp_big_get(big_combination(&c, other[i], parts ? 0.0 : own[i]));
+  if (parts) out[r->n] = lp_big_get(big_combination(&c, 0.0, own[0]));
 }
 
 static double double_dot(const double *a, const double *b, int64_t n) {
@@ -427,6 +437,40 @@ static void put_gradients(const lp_row_sink sinks[2], const lp_row_cursor *at, r
   }
 }
 
+/* What a row gives component i of its own that is collected: one of all, or of a stretched row the only one. */
+static lp_big big_share(const rows *r, int which, int64_t i) {
+  const double *const own = r->v[which].x, *const other = r->v[1 - which].x;
+  const coefficients c = big_coefficients(r, which);
+  if (!stretched(r, which)) return big_combination(&c, other[i], own[i]);
+  lp_big sum = big_combination(&c, 0.0, own[0]);
+  for (int64_t k = 0; k < r->n; k++) sum = lp_big_add(sum, big_combination(&c, other[k], 0.0));
+  return sum;
+}
+
+/* The gradient of an element from all rows that read it; false when one of them is not finite. */
+static bool big_gradient_of(lp_big *sum, rows *r, const lp_plan *plan, int input, int64_t element) {
+  *sum = lp_big_of(0.0);
+  for (lp_row_cursor at = {0}; at.row < plan->term.numel; lp_rows_next(&at, plan)) {
+    const int64_t i = element - at.offset[input];
+    if (i < 0 || i >= r->v[input].width) continue;
+    load_rows(r, plan, &at);
+    measure_rows(r);
+    if (r->way == UNUSUAL || !isfinite(r->gain.upstream)) return false;
+    if (r->direction == 0.0) continue;
+    big_cosine(r);
+    *sum = lp_big_add(*sum, big_share(r, input, i));
+  }
+  return true;
+}
+
+/* Parts that overflow apart may cancel together. */
+static void mend_overflow(rows *r, const lp_plan *plan, const lp_row_sink *sink, int input) {
+  lp_big sum;
+  for (int64_t j = 0; sink->grad && sink->low && j < sink->numel; j++) {
+    if (!isfinite(sink->grad[j]) && big_gradient_of(&sum, r, plan, input, j)) sink->grad[j] = lp_big_get(sum);
+  }
+}
+
 static void run(lp_outcome *outcome, const lp_plan *plan, double *scratch) {
   lp_row_total total = lp_rows_total(outcome, plan);
   rows r = rows_of(plan, &scratch);
@@ -441,7 +485,10 @@ static void run(lp_outcome *outcome, const lp_plan *plan, double *scratch) {
     put_value(&total, at.row, &r);
     put_gradients(sinks, &at, &r);
   }
-  for (int i = 0; i < 2; i++) lp_rows_close_sink(&sinks[i]);
+  for (int i = 0; i < 2; i++) {
+    lp_rows_close_sink(&sinks[i]);
+    mend_overflow(&r, plan, &sinks[i], i);
+  }
   lp_rows_finish(&total);
 }
 

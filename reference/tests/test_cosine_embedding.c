@@ -343,6 +343,41 @@ START_TEST(infinite_upstream_beside_integers) {
 }
 END_TEST
 
+/* -2e308 and 2e308 for the one element: 1 - cos = 1 - x / sqrt(x^2 + E), times y / sqrt(y^2 + E). */
+START_TEST(parts_of_a_stretched_row_overflow) {
+  lp_trial *t = pair_of("2 1", (double[]){0.5, 3}, NULL, "2", (double[]){1, 0}, "sum");
+  trial_real(t, "input2", "2 2", (double[]){4, 0, 1, 2});
+  trial_upstream(t, "", (double[]){1e308});
+  run_it(t);
+  check_near(trial_grad(t, "input1", 0), -8 * E * 1e308, 1e286);
+  check_near(trial_grad(t, "input1", 1), 0, 0);
+  trial_free(t);
+}
+END_TEST
+
+static lp_trial *opposite_rows(const char *upstream_shape, const double *upstream) {
+  lp_trial *t = pair_of("3 2", (double[]){0, 1, 0, -1, 5, 6}, NULL, "3", (double[]){1, 1, 0}, "sum");
+  trial_real(t, "input2", "1 2", (double[]){0.5, 0});
+  if (*upstream_shape) trial_reduction(t, "none");
+  trial_upstream(t, upstream_shape, upstream);
+  return t;
+}
+
+START_TEST(shares_of_rows_overflow) {
+  lp_trial *t = opposite_rows("", (double[]){1e308});
+  run_it(t);
+  check_near(trial_grad(t, "input2", 1), 0, 0);
+  trial_real(t, "input1", "3 2", (double[]){0, 1, 0, -1, NAN, 6});
+  run_it(t);
+  check_same(trial_grad(t, "input2", 1), NAN);
+  trial_free(t);
+  t = opposite_rows("3", (double[]){1e308, -INFINITY, 1});
+  run_it(t);
+  check_same(trial_grad(t, "input2", 1), NAN);
+  trial_free(t);
+}
+END_TEST
+
 /* PyTorch: one infinity or NaN, and everything of both rows is NaN, but for the value under other labels. */
 START_TEST(infinities_and_nan) {
   static const double x[][2] = {{INFINITY, 1}, {NAN, 1}, {1, 1}, {INFINITY, 0}};
@@ -471,6 +506,8 @@ int main(void) {
                                 extreme_upstream,
                                 infinite_upstream_beyond_the_range_of_doubles,
                                 infinite_upstream_beside_integers,
+                                parts_of_a_stretched_row_overflow,
+                                shares_of_rows_overflow,
                                 infinities_and_nan,
                                 special_margins,
                                 integer_rows,
