@@ -10,7 +10,7 @@
 static double own_rounding(void) { return 8.0 * lp_dtype_unit_roundoff(LP_FLOAT64); }
 
 /* And by less than half the smallest number where it is subnormal, as what is left of it and its budget are. */
-static double underflow(void) { return 2.0 * 0x1p-1074; }
+static double underflow(void) { return 2.0 * lp_dtype_smallest_subnormal(LP_FLOAT64); }
 
 enum { ID_SHOWN = 90 };
 
