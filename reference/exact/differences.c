@@ -216,21 +216,31 @@ static lp_status confirm(lp_difference_run *r, lp_line_verdict *verdict, double 
   return LP_OK;
 }
 
+static lp_status examine_to_depth(lp_difference_run *r, slong depth, lp_line_verdict *verdict, double *digits,
+                                  lp_error *error) {
+  evidence e[2];
+  LP_TRY(lp_line_look_around(r, depth, error));
+  LP_TRY(lp_line_measure(r, error));
+  LP_TRY(lp_line_judge(r, verdict, digits, error));
+  init_evidence(&e[0]);
+  init_evidence(&e[1]);
+  const lp_status status = confirm(r, verdict, digits, e, error);
+  clear_evidence(&e[0]);
+  clear_evidence(&e[1]);
+  return status;
+}
+
+/* What speaks against the claim beside a kink that seems to be at 0 must speak against it from further in too. */
 static lp_status examine_line(lp_difference_run *r, lp_error *error) {
   lp_line_verdict verdict;
   double digits;
-  evidence e[2];
   LP_TRY(read_claim(r, error));
-  LP_TRY(lp_line_look_around(r, error));
-  LP_TRY(lp_line_measure(r, error));
-  LP_TRY(lp_line_judge(r, &verdict, &digits, error));
-  init_evidence(&e[0]);
-  init_evidence(&e[1]);
-  const lp_status status = confirm(r, &verdict, &digits, e, error);
-  clear_evidence(&e[0]);
-  clear_evidence(&e[1]);
-  if (status == LP_OK) record(r, verdict, digits);
-  return status;
+  LP_TRY(examine_to_depth(r, LP_DIFFERENCES_LEAST, &verdict, &digits, error));
+  if (verdict > LP_LINE_SILENT && r->stencil.torn) {
+    LP_TRY(examine_to_depth(r, LP_DIFFERENCES_DEEPEST, &verdict, &digits, error));
+  }
+  record(r, verdict, digits);
+  return LP_OK;
 }
 
 static void forget_line(lp_difference_run *r) {
@@ -271,18 +281,33 @@ static bool choose_counted(lp_difference_run *r) {
   return !all;
 }
 
-/* Excludes the elements that a loss which is not finite depends on: those that get a gradient from it alone. Seeded
- * upstream gradients keep shares from cancelling. */
-static lp_status exclude_by(lp_difference_run *r, const lp_plan *plan, lp_error *error) {
-  lp_exact alone;
-  LP_TRY(lp_exact_evaluate(&alone, plan, NULL, error));
-  for (int k = 1; k < alone.n_outputs; k++) {
-    const lp_exact_output *out = &alone.outputs[k];
+static void exclude_gradients(lp_difference_run *r, const lp_exact *alone) {
+  for (int k = 1; k < alone->n_outputs; k++) {
+    const lp_exact_output *out = &alone->outputs[k];
     for (int64_t i = 0; i < out->layout.numel; i++) {
       const lp_exact_number *n = &out->numbers[i];
       if (n->class != LP_FINITE || !arb_is_zero(&n->value)) r->excluded[out->input][i] = true;
     }
   }
+}
+
+static void exclude_effects(lp_difference_run *r, const lp_exact *alone) {
+  for (int k = 0; k < alone->n_kinks; k++) {
+    const lp_kink *kink = &alone->kinks[k];
+    for (int i = 0; i < kink->n_effects; i++) {
+      r->excluded[alone->outputs[kink->effects[i].output].input][kink->effects[i].index] = true;
+    }
+  }
+}
+
+/* Excludes the elements that a loss which is not finite depends on: those that get a gradient from it alone, or would
+ * on another side of a kink. Seeded upstream gradients keep shares from cancelling. */
+static lp_status exclude_by(lp_difference_run *r, const lp_plan *plan, lp_error *error) {
+  static const lp_exact_options options = {.every_effect = true};
+  lp_exact alone;
+  LP_TRY(lp_exact_evaluate(&alone, plan, &options, error));
+  exclude_gradients(r, &alone);
+  exclude_effects(r, &alone);
   lp_exact_clear(&alone);
   return LP_OK;
 }

@@ -15,8 +15,10 @@
  * different inputs are to each other, so that no feature of their size lies within.
  *
  * Kinks. Where the switches at +-h or +-r h take other sides than at 0 (lp_exact.signature), h shrinks, down to
- * 2^-2048. If they still do, the kink is at 0 itself and the one-sided derivatives stand in for the central one. These
- * are compared everywhere: where they differ there is a kink, whatever the signature says. They must be the gradient
+ * 2^-2048. If they still do, the kink is at 0 itself and the one-sided derivatives stand in for the central one. (Where
+ * they speak against the claim, h shrinks down to 2^-4096 first: a product of two inputs may be 2^-2148 away from 0,
+ * and its slope as large as 2^1024.) These are compared everywhere: where they differ there is a kink, whatever the
+ * signature says. They must be the gradient
  * plus the changes that the claim's kinks at 0 tell of, each crossed from one side to the other; where several kinks
  * affect one line, some may be touched or kept on one side only (max(0, s - min(0, s)) below 0).
  *

@@ -7,7 +7,8 @@
 enum {
   LP_DIFFERENCES_FAR = 64,        /* the far places are 2^-64 of the natural size away */
   LP_DIFFERENCES_RATIO = 32,      /* the near ones 2^-32 of that */
-  LP_DIFFERENCES_LEAST = 2048,    /* no place is nearer than 2^-2048 of the natural size; but see RATIO */
+  LP_DIFFERENCES_LEAST = 2048,    /* a switch that is on another side still at 2^-LEAST of it is at 0 itself ... */
+  LP_DIFFERENCES_DEEPEST = 4096,  /* ... but where that speaks against the claim, at 2^-DEEPEST: no place is nearer */
   LP_DIFFERENCES_TOLERANCE = 85,  /* bits, for each of two errors: 2^-84 is below 10^-25 */
   LP_DIFFERENCES_PRECISION = 256, /* the first that is tried */
 };
@@ -84,8 +85,9 @@ void lp_stencil_clear(lp_stencil *s);
 /* |F(s) - F(0)| / |s| at the natural size of s, on either side. */
 lp_status lp_line_secant(lp_difference_run *r, mag_t slope, lp_error *error) LP_MUST_USE;
 
-/* Sets the step, where no switch changes side within the stencil if that can be. */
-lp_status lp_line_look_around(lp_difference_run *r, lp_error *error) LP_MUST_USE;
+/* Sets the step, where no switch changes side within the stencil if that can be with places no nearer than 2^-depth of
+ * the natural size, FAR times a power of 2. */
+lp_status lp_line_look_around(lp_difference_run *r, slong depth, lp_error *error) LP_MUST_USE;
 
 /* Moves inwards and raises the precision until the estimates are certain, or cannot become so. */
 lp_status lp_line_measure(lp_difference_run *r, lp_error *error) LP_MUST_USE;

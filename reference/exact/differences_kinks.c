@@ -152,13 +152,16 @@ static bool joins(const lp_difference_run *r, int k, arb_struct change[3]) {
   return found;
 }
 
-/* Is there a kink beside 0 in the same term? Behind a gate that only rounding may open, kinks are reported that the
- * real function does not have. */
+/* Is there another kink in the same term that may hide it? One beside 0: behind a gate that only rounding may open,
+ * kinks are reported that the real function does not have. Where switches nest, also one at 0: of two distances that
+ * tie, the one with a component at 0 is the larger one on either side. */
 static bool is_behind_another(const lp_difference_run *r, const lp_kink *kink) {
+  const bool nested = lp_exact_loss_find(r->plan->c->loss->name)->nested;
   bool behind = false;
   for (int i = 0; i < r->claim->n_kinks; i++) {
     const lp_kink *other = &r->claim->kinks[i];
-    behind = behind || (other->state == LP_KINK_NEAR && other->term == kink->term);
+    const bool hides = other->state == LP_KINK_NEAR || (nested && other != kink);
+    behind = behind || (hides && other->term == kink->term);
   }
   return behind;
 }

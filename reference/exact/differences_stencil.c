@@ -1,10 +1,7 @@
 /* F at five places of a line, and the slopes that they give. */
 #include "reference/exact/differences_internal.h"
 
-enum {
-  RUNGS = 6,     /* how often FAR may be doubled, when a kink is near: to LEAST */
-  ATTEMPTS = 12, /* at moving inwards or raising the precision */
-};
+enum { ATTEMPTS = 12 /* at moving inwards or raising the precision */ };
 
 void lp_stencil_init(lp_stencil *s) {
   arb_init(&s->zero.value);
@@ -107,23 +104,23 @@ static bool both_on_the_piece(const lp_stencil *s, const lp_place at[LP_SIDES]) 
 }
 
 /* A switch changes side between 0 and the far places: at some distance, or at 0 itself? */
-static lp_status look_closer(lp_difference_run *r, lp_error *error) {
+static lp_status look_closer(lp_difference_run *r, slong depth, lp_error *error) {
   lp_stencil *s = &r->stencil;
-  LP_TRY(probe_both(r, s->far, r->start - LP_DIFFERENCES_LEAST, error));
+  LP_TRY(probe_both(r, s->far, r->start - depth, error));
   s->torn = !both_on_the_piece(s, s->far);
   for (int side = 0; side < LP_SIDES; side++) {
     s->open[side] = s->far[side].finite;
     s->expected[side] = s->far[side].signature;
   }
-  for (int rung = 0; rung < RUNGS; rung++) {
-    s->step = r->start - ((slong)LP_DIFFERENCES_FAR << rung);
+  for (slong distance = LP_DIFFERENCES_FAR; distance <= depth; distance *= 2) {
+    s->step = r->start - distance;
     LP_TRY(probe_both(r, s->far, s->step, error));
     if (both_on_the_piece(s, s->far)) break;
   }
   return LP_OK;
 }
 
-lp_status lp_line_look_around(lp_difference_run *r, lp_error *error) {
+lp_status lp_line_look_around(lp_difference_run *r, slong depth, lp_error *error) {
   lp_stencil *s = &r->stencil;
   s->precision = LP_DIFFERENCES_PRECISION;
   s->step = r->start - LP_DIFFERENCES_FAR;
@@ -135,7 +132,7 @@ lp_status lp_line_look_around(lp_difference_run *r, lp_error *error) {
     s->expected[side] = s->zero.signature;
   }
   LP_TRY(probe_both(r, s->far, s->step, error));
-  return both_on_the_piece(s, s->far) ? LP_OK : look_closer(r, error);
+  return both_on_the_piece(s, s->far) ? LP_OK : look_closer(r, depth, error);
 }
 
 /* --- slopes --- */
@@ -259,7 +256,7 @@ static wish ask_all(const lp_difference_run *r) {
 /* The precision that a step needs grows by a bit for every bit that it shrinks. */
 static bool change(lp_difference_run *r, slong sharper, slong closer) {
   lp_stencil *s = &r->stencil;
-  if (s->step - closer < r->start - 2 * LP_DIFFERENCES_LEAST) return false;
+  if (s->step - closer < r->start - LP_DIFFERENCES_DEEPEST) return false;
   if (s->precision + sharper + closer > LP_EXACT_PRECISION_MAX) return false;
   s->step -= closer;
   s->precision += sharper + closer;

@@ -181,6 +181,30 @@ START_TEST(features_narrower_than_the_stencil_agree) {
 }
 END_TEST
 
+/* -target (input1 - input2) + margin is 0 where target is about 2^-2090; the cosine of vectors with such a product is 0
+ * as near. */
+START_TEST(features_as_narrow_as_products_agree) {
+  lp_trial *t = trial_new("margin_ranking");
+  trial_param(t, "margin", 5e-324);
+  trial_real(t, "input1", "3", (double[]){-2.0, -0.25, 1e306});
+  trial_real(t, "input2", "1", (double[]){-1e306});
+  trial_real(t, "target", "3", (double[]){2.0, 0.0, 0.0});
+  lp_trial *cosine = trial_new("cosine_embedding");
+  trial_real(cosine, "input1", "1 2", (double[]){4.5e-312, 7e-304});
+  trial_real(cosine, "input2", "1 2", (double[]){5e-324, 0.25});
+  trial_real(cosine, "target", "2", (double[]){-1.0, 1.0});
+  for (uint64_t seed = 0; seed < 8; seed++) {
+    const lp_differences_options options = {.directions = 2, .seed = seed};
+    lp_differences found = look(t, &options);
+    check_found(&found, 0, 0, 0);
+    found = look(cosine, &options);
+    check_found(&found, 0, 0, 0);
+  }
+  trial_free(t);
+  trial_free(cosine);
+}
+END_TEST
+
 START_TEST(groups_agree) {
   lp_trial *t = trial_new("triplet_margin");
   trial_param(t, "eps", 0.0);
@@ -209,6 +233,22 @@ START_TEST(kinks_that_keep_each_other_agree) {
   trial_real(t, "positive", "3", (double[]){1.5, 0.5, -1.5});
   trial_real(t, "negative", "3", (double[]){1.25, -0.25, 1.25});
   check_agrees(t, 9);
+  trial_free(t);
+}
+END_TEST
+
+/* The distance from the negative to the anchor is 1, and so is the one to the positive, which has a component at 0: on
+ * either side it is the larger one. */
+START_TEST(kinks_that_hide_each_other_agree) {
+  lp_trial *t = trial_new("triplet_margin");
+  trial_param(t, "eps", 0.0);
+  trial_param(t, "p", 1.0);
+  trial_param(t, "swap", 1.0);
+  trial_real(t, "anchor", "1 1", (double[]){1.0});
+  trial_real(t, "positive", "1 2", (double[]){0.0, -1.0});
+  trial_real(t, "negative", "1 1", (double[]){0.0});
+  const lp_differences found = look(t, NULL);
+  check_found(&found, 0, 0, 0);
   trial_free(t);
 }
 END_TEST
@@ -246,6 +286,19 @@ START_TEST(infinities_are_excluded) {
   t->c.inputs[0].f64[1] = INFINITY; /* the slope is 1, of no difference */
   found = look(t, NULL);
   check_counts(&found, 4, 2, 0);
+  trial_free(t);
+}
+END_TEST
+
+/* The first row's loss is infinite, and one of its pairs at the kink: no slope, but of no difference either. */
+START_TEST(kinks_of_infinities_are_excluded) {
+  lp_trial *t = trial_new("multilabel_margin");
+  trial_reduction(t, "none");
+  trial_real(t, "input", "2 3", (double[]){INFINITY, 0.0, -1.0, 0.5, 0.0, 0.25});
+  trial_index(t, "target", "2 3", (int64_t[]){1, -1, -1, 1, -1, -1});
+  const lp_differences found = look(t, NULL);
+  check_found(&found, 0, 0, 0);
+  check_counts(&found, 3, 3, 0);
   trial_free(t);
 }
 END_TEST
@@ -590,10 +643,13 @@ int main(void) {
                                 tiny_denominator_agrees,
                                 kinks_within_their_budgets_agree,
                                 features_narrower_than_the_stencil_agree,
+                                features_as_narrow_as_products_agree,
                                 groups_agree,
                                 kinks_that_keep_each_other_agree,
+                                kinks_that_hide_each_other_agree,
                                 derivative_of_ctc_agrees,
                                 infinities_are_excluded,
+                                kinks_of_infinities_are_excluded,
                                 infinities_do_not_cancel,
                                 hopeless_cancellation_is_silent,
                                 stretched_zero_of_a_norm_is_silent,
