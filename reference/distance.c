@@ -186,8 +186,13 @@ void lp_distance_plain_slopes(lp_distance *v, double order) {
 
 /* --- the big way --- */
 
+/* x - y + eps to its own precision, whatever cancels (next to terms above 2^1000, unless it is below 2^-1070). */
 static lp_big big_difference(const lp_distance *v, int64_t i, double eps) {
-  return lp_big_add(lp_big_subtract(lp_big_of(v->x[i]), lp_big_of(v->y[i])), lp_big_of(eps));
+  const double x = v->x[i], y = v->y[i], largest = fmax(fmax(fabs(x), fabs(y)), fabs(eps));
+  const double unit = largest > 0x1p1000 ? 16.0 : 1.0;
+  const lp_pair s = lp_two_sum(x / unit, -y / unit), d = lp_two_sum(s.high, eps / unit);
+  const lp_big sum = lp_big_add(lp_big_of(d.high), lp_big_of_pair(lp_two_sum(d.low, s.low)));
+  return lp_big_multiply(sum, lp_big_of(unit));
 }
 
 static lp_big big_size(const lp_distance *v, int64_t i, double eps) { return lp_big_abs(big_difference(v, i, eps)); }
@@ -219,38 +224,56 @@ static lp_big big_sum(const lp_distance *v, double eps, bool squared) {
   return sum;
 }
 
-/* p (log|d_i| - log m) */
-static lp_pair exponent_of(lp_big size, double p, lp_pair log_m) {
-  const lp_pair above = lp_pair_sum(lp_big_log(size), lp_pair_negative(log_m));
-  return lp_pair_product(above, lp_whole(p));
+/* Where p is so near to 0 that powers are 1 + p log r, whatever the double r. */
+static bool tiny(double p) { return fabs(p) < 0x1p-200; }
+
+/* log(|d_i|/m), 0 where they are equal. */
+static lp_pair log_ratio(lp_big size, lp_big m) { return lp_big_log(lp_big_divide(size, m)); }
+
+/* factor * log r where that is no power of 0 to double precision and more. */
+static lp_pair exponent_of(lp_pair log_r, lp_pair factor) {
+  const double least = -0x1p20;
+  return log_r.high * factor.high > least ? lp_pair_product(log_r, factor) : lp_whole(least);
 }
 
-/* log|d|_p = log m + (log n + log(1 + mean of expm1(p (log|d_i| - log m))))/p over the n components that are not 0, m
- * being the extremum. expm1 keeps what a mean of numbers next to 1 would lose when p is tiny. */
-static lp_pair big_log_norm(const lp_distance *v, double p, double eps, lp_big m) {
-  const lp_pair log_m = lp_big_log(m);
+/* Over the n components that are not 0: the logarithm of the mean of (|d_i|/m)^p, over p. expm1 keeps what a mean of
+ * numbers next to 1 would lose when p is small. */
+static lp_pair log_of_mean(const lp_distance *v, double p, double eps, double n) {
   lp_pair sum = lp_whole(0.0);
-  double n = 0.0;
   for (int64_t i = 0; i < v->n; i++) {
     const lp_big size = big_size(v, i, eps);
     if (size.high == 0.0) continue;
-    sum = lp_pair_sum(sum, lp_pair_expm1(exponent_of(size, p, log_m)));
-    n += 1.0;
+    const lp_pair log_r = log_ratio(size, v->extremum);
+    sum = lp_pair_sum(sum, tiny(p) ? log_r : lp_pair_expm1(exponent_of(log_r, lp_whole(p))));
   }
   const lp_pair mean = lp_pair_quotient(sum, lp_whole(n));
-  const lp_pair logs = lp_pair_sum(lp_big_log(lp_big_of(n)), lp_pair_log1p(mean));
-  const double quotient = logs.high / p; /* infinite for a subnormal p: pairs know no infinity */
-  return isfinite(quotient) ? lp_pair_sum(log_m, lp_pair_quotient(logs, lp_whole(p))) : lp_whole(quotient);
+  return tiny(p) ? mean : lp_pair_quotient(lp_pair_log1p(mean), lp_whole(p));
 }
 
-static lp_big big_norm(const lp_distance *v, double p, double eps) {
+/* n^(1/p), the same for all distances of so many components: two of them compare as their means do, also where it is
+ * far beyond the range of double. It is so, and as much so, at 2^-1000 for all p that are nearer to 0. */
+static lp_big root_of_count(double n, double p) {
+  const double apart = copysign(fmax(fabs(p), 0x1p-1000), p);
+  return lp_big_exp(lp_pair_quotient(lp_big_log(lp_big_of(n)), lp_whole(apart)));
+}
+
+/* |d|_p = m (mean of (|d_i|/m)^p)^(1/p) n^(1/p) over the n components that are not 0, m being the extremum. */
+static lp_big power_norm(lp_distance *v, double p, double eps) {
+  const double n = (double)(v->n - big_count(v, eps, lp_big_of(0.0)));
+  const lp_big root = root_of_count(n, p);
+  v->log_mean = log_of_mean(v, p, eps, n);
+  v->root_share = lp_big_divide(root, lp_big_of(n));
+  return lp_big_multiply(lp_big_multiply(v->extremum, lp_big_exp(v->log_mean)), root);
+}
+
+static lp_big big_norm(lp_distance *v, double p, double eps) {
   if (p == 0.0) return lp_big_of((double)(v->n - big_count(v, eps, lp_big_of(0.0))));
   if (p == 1.0 || p == 2.0) {
     const lp_big sum = big_sum(v, eps, p == 2.0);
     return p == 2.0 ? lp_big_sqrt(sum) : sum;
   }
-  const lp_big m = big_extremum(v, eps, p > 0.0);
-  return m.high == 0.0 || isinf(p) ? m : lp_big_exp(big_log_norm(v, p, eps, m));
+  v->extremum = big_extremum(v, eps, p > 0.0);
+  return v->extremum.high == 0.0 || isinf(p) ? v->extremum : power_norm(v, p, eps);
 }
 
 void lp_distance_big(lp_distance *v, double p, double eps) {
@@ -269,9 +292,9 @@ lp_big lp_distance_big_slope(const lp_distance *v, double order, double eps, int
     const bool extremal = lp_big_subtract(lp_big_abs(d), v->big).high == 0.0;
     return extremal ? lp_big_divide(sign, lp_big_of((double)big_count(v, eps, v->big))) : lp_big_of(0.0);
   }
-  const lp_pair less_one = lp_two_sum(p, -1.0);
-  const lp_pair above = lp_pair_sum(lp_big_log(lp_big_abs(d)), lp_pair_negative(lp_big_log(v->big)));
-  return lp_big_multiply(sign, lp_big_exp(lp_pair_product(above, less_one)));
+  const lp_pair above = lp_pair_sum(log_ratio(lp_big_abs(d), v->extremum), lp_pair_negative(v->log_mean));
+  const lp_big power = lp_big_exp(exponent_of(above, lp_two_sum(p, -1.0)));
+  return lp_big_multiply(sign, lp_big_multiply(power, v->root_share));
 }
 
 /* --- the unusual way: PyTorch's operations in PyTorch's order --- */

@@ -13,7 +13,10 @@ typedef struct lp_distance {
   double *w_copy;  /* room for them; w may be d */
   lp_pair norm;
   lp_pair divisor;
-  lp_big big; /* the norm after the big way */
+  lp_big big;        /* the norm after the big way; for powers other than 1 and 2: */
+  lp_big extremum;   /* the |d_i| that counts most, m */
+  lp_pair log_mean;  /* log of the mean of (|d_i|/m)^p, over p */
+  lp_big root_share; /* n^(1/p)/n, n components not being 0 */
 } lp_distance;
 
 /* The plain way: d, norm and divisor; false when the rows, or p, are not for it. Then the slopes. */

@@ -13,7 +13,8 @@
  * other p: 2^k (sum (|d_i|/2^k)^p)^(1/p) with 2^k next to the largest |d_i| (the smallest for p < 0), powers as
  * exp(p log r) of pairs. Slope of a norm: d_i/|d| for p = 2, else sign(d_i) (|d_i|/|d|)^(p-1). Rows outside the
  * moderate range of rows.h, and p outside 1/4 .. 64, go the big way, with |d|_p = m exp(log(mean of (|d_i|/m)^p)/p)
- * n^(1/p) in logarithms of twice the precision: nothing overflows for 1e200 or p = 100 or 1e-6.
+ * n^(1/p) in logarithms of twice the precision: nothing overflows for 1e200 or p = 100 or 1e-300, and distances of
+ * equal n compare by the rest where n^(1/p) is beyond all range.
  *
  * Regimes: p=2, p=1, p=0, p=inf, p=-inf, p<0, p<1 (0 < p < 1), p>1 (other than 2), p=nan, active, inactive, kink
  * (margin + near = far), near-kink (any switch), swap-anchor, swap-positive, swap-tie, norm-zero, component-zero,
@@ -241,8 +242,8 @@ static bool plain_norms(triplet *t) {
   return plain;
 }
 
-/* Splits the slope of far between its two distances: -1 for the smaller, -1/2 for each when rounding makes them equal,
- * and, as PyTorch's min, -1 for each when one is NaN. order: sign of their difference. */
+/* Splits the slope of far between its two distances: -1 for the smaller, -1/2 for each when they are equal, and, as
+ * PyTorch's min, -1 for each when one is NaN. order: sign of their difference. */
 static void set_shares(triplet *t, double order) {
   t->legs[NEAR].share = 1.0;
   t->legs[FAR].share = order == 0.0 ? -0.5 : order > 0.0 ? 0.0 : -1.0;
@@ -253,18 +254,22 @@ static void plain_value(triplet *t) {
   const lp_pair near = t->legs[NEAR].v.norm, far = t->legs[FAR].v.norm, swapped = t->legs[SWAPPED].v.norm;
   const bool swap = t->n_legs == N_LEGS;
   set_shares(t, swap ? far.high - swapped.high : -1.0);
-  const bool less = swap && (swapped.high < far.high || (swapped.high == far.high && swapped.low < far.low));
-  t->value = lp_pair_sum(lp_pair_sum(near, lp_pair_negative(less ? swapped : far)), lp_whole(t->margin));
+  const lp_pair least = swap && swapped.high < far.high ? swapped : far;
+  t->value = lp_pair_sum(lp_pair_sum(near, lp_pair_negative(least)), lp_whole(t->margin));
   t->active = t->value.high >= 0.0;
 }
 
-static lp_big rounded(lp_big x) { return (lp_big){x.high, 0.0, x.exponent, x.far}; }
+/* The sign of a - b; 0 as far as big arithmetic may be wrong about it. */
+static double big_order(lp_big a, lp_big b) {
+  const lp_big difference = lp_big_subtract(a, b), error = lp_big_multiply(a, lp_big_of(0x1p-80));
+  return lp_big_less(error, lp_big_abs(difference)) ? difference.high : 0.0;
+}
 
 static void big_value(triplet *t) {
   for (int k = 0; k < t->n_legs; k++) lp_distance_big(&t->legs[k].v, t->p, t->eps);
   const lp_big far = t->legs[FAR].v.big, swapped = t->legs[SWAPPED].v.big;
   const bool swap = t->n_legs == N_LEGS;
-  set_shares(t, swap ? lp_big_subtract(rounded(far), rounded(swapped)).high : -1.0);
+  set_shares(t, swap ? big_order(far, swapped) : -1.0);
   const lp_big least = swap && lp_big_less(swapped, far) ? swapped : far;
   t->big = lp_big_add(lp_big_subtract(t->legs[NEAR].v.big, least), lp_big_of(t->margin));
   t->value = lp_whole(lp_big_get(t->big));
@@ -282,8 +287,15 @@ static void special_value(triplet *t) {
   t->active = t->value.high >= 0.0;
 }
 
+/* Distances that rounding makes equal, or puts in the wrong order, are told apart in big arithmetic. Counts are exact.
+ */
+static bool nearly_tied(const triplet *t) {
+  const double far = t->legs[FAR].v.norm.high, swapped = t->legs[SWAPPED].v.norm.high;
+  return t->n_legs == N_LEGS && t->p != 0.0 && fabs(far - swapped) <= 0x1p-48 * far;
+}
+
 static void measure_row(triplet *t) {
-  t->way = plain_norms(t) ? PLAIN : finite_operands(t) ? BIG : UNUSUAL;
+  t->way = plain_norms(t) && !nearly_tied(t) ? PLAIN : finite_operands(t) ? BIG : UNUSUAL;
   if (t->way == PLAIN) plain_value(t);
   if (t->way == BIG) big_value(t);
   if (t->way == UNUSUAL) special_value(t);
@@ -356,7 +368,7 @@ static void special_slopes(triplet *t, const lp_row_cursor *at) {
 /* The way of the gradient is that of the value unless the upstream gradient has other needs. */
 static void slope_row(triplet *t, const lp_row_cursor *at) {
   const double upstream = t->gain.upstream;
-  if (t->way == UNUSUAL || (t->active && !isfinite(upstream))) {
+  if (t->way == UNUSUAL || !isfinite(upstream)) {
     if (t->way != UNUSUAL) special_value(t);
     special_slopes(t, at);
   } else if (!t->active) {
@@ -461,10 +473,12 @@ static lp_big big_share_of_row(triplet *t, const lp_row_cursor *at, int input, i
   return sum;
 }
 
-/* The gradient of an element from all rows; false when one of them is not finite. */
+/* The gradient of an element from all rows that read it; false when one of them is not finite. */
 static bool big_gradient(lp_big *sum, triplet *t, int input, int64_t element) {
+  const int64_t width = lp_rows_width(&t->plan->c->inputs[input]);
   *sum = lp_big_of(0.0);
   for (lp_row_cursor at = {0}; at.row < t->plan->term.numel; lp_rows_next(&at, t->plan)) {
+    if (element / width * width != at.offset[input]) continue;
     load_row(t, &at);
     if (!finite_operands(t) || !isfinite(t->gain.upstream)) return false;
     *sum = lp_big_add(*sum, big_share_of_row(t, &at, input, element));
@@ -583,17 +597,26 @@ static uint64_t regimes_of_leg(const triplet *t, const leg *l) {
   return set;
 }
 
+static double gap_of_swap(const triplet *t) {
+  const lp_distance *far = &t->legs[FAR].v, *swapped = &t->legs[SWAPPED].v;
+  return t->way == BIG ? lp_big_get(lp_big_subtract(far->big, swapped->big)) : far->norm.high - swapped->norm.high;
+}
+
+/* The shares tell which distance is less, also where both leave the range of double; those of a NaN are both -1. */
 static uint64_t regimes_of_swap(const triplet *t) {
   if (t->n_legs < N_LEGS) return 0;
-  const double far = t->legs[FAR].v.norm.high, swapped = t->legs[SWAPPED].v.norm.high;
-  const double size = scale_of_norm(t, &t->legs[FAR]) + scale_of_norm(t, &t->legs[SWAPPED]);
-  return bit_if(far < swapped, SWAP_ANCHOR) | bit_if(swapped < far, SWAP_POSITIVE) | bit_if(far == swapped, SWAP_TIE) |
-         bit_if(lp_rows_near(t->plan, far - swapped, size), NEAR_KINK);
+  const leg *far = &t->legs[FAR], *swapped = &t->legs[SWAPPED];
+  const double size = scale_of_norm(t, far) + scale_of_norm(t, swapped);
+  return bit_if(swapped->share == 0.0, SWAP_ANCHOR) | bit_if(far->share == 0.0, SWAP_POSITIVE) |
+         bit_if(far->share == -0.5, SWAP_TIE) | bit_if(lp_rows_near(t->plan, gap_of_swap(t), size), NEAR_KINK);
 }
+
+/* The switch of the hinge; only its side means something. */
+static double hinge_of(const triplet *t) { return t->way == BIG ? t->big.high : t->value.high; }
 
 /* At a kink, when plain arithmetic misses it by its rounding: both sides are right there too. Spoils the row. */
 static uint64_t regimes_of_missed_kink(triplet *t) {
-  const bool hinge = t->value.high == 0.0, tie = t->n_legs == N_LEGS && t->legs[FAR].share == -0.5;
+  const bool hinge = hinge_of(t) == 0.0, tie = t->n_legs == N_LEGS && t->legs[FAR].share == -0.5;
   special_value(t);
   return bit_if((hinge && t->value.high != 0.0) || (tie && t->legs[FAR].share != -0.5), NEAR_KINK);
 }
@@ -611,8 +634,7 @@ static uint64_t regimes_of_row(triplet *t, const lp_row_cursor *at) {
   const double upstream = t->gain.upstream;
   const bool finite = finite_operands(t) && isfinite(upstream);
   const view v = view_row(t, at);
-  uint64_t set =
-      bit_if(t->value.high == 0.0, KINK) | bit(v.active ? ACTIVE : INACTIVE) | bit_if(v.near_hinge, NEAR_KINK);
+  uint64_t set = bit_if(hinge_of(t) == 0.0, KINK) | bit(v.active ? ACTIVE : INACTIVE) | bit_if(v.near_hinge, NEAR_KINK);
   set |= bit_if(!finite, SPECIAL) | bit_if(finite && !(moderate_operands(t) && lp_rows_moderate(upstream)), EXTREME);
   for (int k = 0; k < t->n_legs; k++) set |= regimes_of_leg(t, &t->legs[k]);
   set |= regimes_of_swap(t);

@@ -29,9 +29,17 @@ void lp_budget_relative(mag_t budget, lp_dtype dtype, const mag_t scale, int64_t
 }
 
 /* Far beyond the exponents of any dtype, and of stand-ins for infinities (limits.h). */
-static const slong log2_of_boundless = (slong)1 << 40, log2_of_bounds = 4096;
+static const slong log2_of_bounds = 4096;
 
-void lp_budget_set_boundless(mag_t scale) { mag_set_ui_2exp_si(scale, 1, log2_of_boundless); }
+/* 2^(2^1200): far beyond the powers and roots of doubles too, whose exponents are doubles. */
+void lp_budget_set_boundless(mag_t scale) {
+  fmpz_t log2_of_boundless;
+  fmpz_init(log2_of_boundless);
+  fmpz_one_2exp(log2_of_boundless, 1200);
+  mag_one(scale);
+  mag_mul_2exp_fmpz(scale, scale, log2_of_boundless);
+  fmpz_clear(log2_of_boundless);
+}
 
 /* scale > 2^4096 max(1, size): the size of a true value that overflows says nothing. */
 bool lp_budget_is_boundless(const mag_t scale, const mag_t size) {

@@ -61,8 +61,13 @@ static void free_sums(sums *s) {
   free(s);
 }
 
+/* Most effects are exact numbers, that are soon compared. */
+static bool same_number(const arb_t a, const arb_t b) {
+  return arb_is_exact(a) && arb_is_exact(b) ? arf_equal(arb_midref(a), arb_midref(b)) : arb_overlaps(a, b);
+}
+
 static bool same_sum(const arb_struct a[LP_SIDES], const arb_struct b[LP_SIDES]) {
-  return arb_overlaps(&a[0], &b[0]) && arb_overlaps(&a[1], &b[1]);
+  return same_number(&a[0], &b[0]) && same_number(&a[1], &b[1]);
 }
 
 /* Adds one more sum, unless there is the same already. */
@@ -222,30 +227,49 @@ static lp_line_verdict blame(const sums *any, const derivatives *d) {
   return any->kinks == 0 && differ ? LP_LINE_HIDDEN : LP_LINE_WRONG;
 }
 
-/* A line that moves several kinks of a group together (the rows of a norm at its zero, stretched from one element) has
- * the norm of their effects for a derivative, which is no sum of them. */
-static lp_line_verdict compare(const lp_difference_run *r, const sums *crossed, const sums *any, const derivatives *d,
-                               double *digits) {
-  int match = find_sum(crossed, d);
-  const sums *from = match < 0 && any->kinks > 1 ? any : crossed;
-  if (from == any) match = find_sum(any, d);
-  *digits = 0.0;
-  if (match < 0) return from->overflow || any->joint ? LP_LINE_SILENT : blame(any, d);
-  *digits = INFINITY;
+static double fewest_digits_of(const lp_difference_run *r, const derivatives *d, const arb_struct sum[LP_SIDES]) {
+  double digits = INFINITY;
   for (int side = 0; side < LP_SIDES; side++) {
-    if (d->known[side]) *digits = fmin(*digits, count_digits(r, &d->ball[side], &from->of[match][side]));
+    if (d->known[side]) digits = fmin(digits, count_digits(r, &d->ball[side], &sum[side]));
   }
-  return agrees(*digits);
+  return digits;
+}
+
+/* When no way of crossing all kinks gives these derivatives. A line that moves several kinks of a group together (the
+ * rows of a norm at its zero, stretched from one element) has the norm of their effects for a derivative, which is no
+ * sum of them. */
+static lp_line_verdict compare_others(const lp_difference_run *r, const sums *crossed, const sums *any,
+                                      const derivatives *d, double *digits) {
+  const int match = any->kinks > 1 ? find_sum(any, d) : -1;
+  *digits = match < 0 ? 0.0 : fewest_digits_of(r, d, any->of[match]);
+  if (match >= 0) return agrees(*digits);
+  return (any->kinks > 1 ? any : crossed)->overflow || any->joint ? LP_LINE_SILENT : blame(any, d);
+}
+
+/* The many ways of not crossing them are written down where they are needed only. False: out of memory. */
+static bool compare(const lp_difference_run *r, const sums *crossed, const derivatives *d, lp_line_verdict *verdict,
+                    double *digits) {
+  const int match = find_sum(crossed, d);
+  if (match >= 0) {
+    *digits = fewest_digits_of(r, d, crossed->of[match]);
+    *verdict = agrees(*digits);
+    return true;
+  }
+  sums *any = sum_effects(r, ANY_PASSAGE);
+  if (any) *verdict = compare_others(r, crossed, any, d, digits);
+  free_sums(any);
+  return any != NULL;
 }
 
 static lp_status judge_cusp(const lp_difference_run *r, lp_line_verdict *verdict, double *digits, lp_error *error) {
   derivatives d = read_derivatives(r);
-  sums *crossed = sum_effects(r, CROSSING), *any = sum_effects(r, ANY_PASSAGE);
   *verdict = LP_LINE_SILENT;
-  if (crossed && any && (d.known[0] || d.known[1])) *verdict = compare(r, crossed, any, &d, digits);
-  const bool ok = crossed && any;
-  free_sums(crossed);
-  free_sums(any);
+  bool ok = true;
+  if (d.known[0] || d.known[1]) {
+    sums *crossed = sum_effects(r, CROSSING);
+    ok = crossed && compare(r, crossed, &d, verdict, digits);
+    free_sums(crossed);
+  }
   for (int side = 0; side < LP_SIDES; side++) arb_clear(&d.ball[side]);
   return ok ? LP_OK : lp_fail(error, LP_NO_MEMORY, "out of memory for differences");
 }

@@ -202,6 +202,16 @@ static void become_infinite(lp_tape *t, lp_node *n) {
   if (boundless) make_boundless(n);
 }
 
+/* The ball goes from within the range of float64 beyond it: too wide to tell the class of what comes of it. */
+static bool straddles(const lp_node *n) {
+  mag_t most;
+  mag_init(most);
+  arb_get_mag(most, &n->value);
+  const bool beyond = mag_cmp_2exp_si(most, lp_range_of(LP_FLOAT64)->largest) > 0;
+  mag_clear(most);
+  return beyond;
+}
+
 /* In float64's range a result is infinite, or a 0 that is not sharp. False: it stays a number. */
 static bool leaves_range(lp_tape *t, lp_node *n, bool *sharp) {
   if (!t->float64_range || arb_is_zero(&n->value)) return false;
@@ -209,6 +219,7 @@ static bool leaves_range(lp_tape *t, lp_node *n, bool *sharp) {
     become_infinite(t, n);
     return true;
   }
+  t->undecided = t->undecided || straddles(n);
   if (underflows(n)) {
     become_zero(n);
     *sharp = false;

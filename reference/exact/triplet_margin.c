@@ -190,23 +190,62 @@ static lp_x doubt(lp_tape *t, const leg *l) {
 
 static lp_kink_state state_of(lp_tape *t, lp_x zero) { return lp_x_is_near(t, zero) ? LP_KINK_BLURRED : LP_KINK_AT; }
 
+/* |d| without a switch. */
+static lp_x size_of(lp_tape *t, lp_x d) { return lp_x_sign(t, d) == LP_BELOW ? lp_x_negate(t, d) : d; }
+
+/* sign(d) |d|^(p-1), with PyTorch's d |d|^(p-2) for p > 2 or NaN; 0 for p < 1 where d is 0. */
+static lp_x unscaled_slope(lp_tape *t, lp_x d, double p) {
+  const lp_x fixed = lp_x_detach(t, d), size = size_of(t, fixed);
+  if (p < 1.0 && is_zero(t, d)) return lp_x_constant(t, 0.0);
+  if (p > 2.0 || isnan(p)) return lp_x_multiply(t, fixed, lp_x_raise(t, size, lp_x_constant(t, p - 2.0)));
+  const lp_side side = is_zero(t, d) ? LP_AT : lp_x_side(t, d);
+  const lp_x sign = lp_x_constant(t, side == LP_UNORDERED ? 0.0 : (double)side);
+  return lp_x_multiply(t, sign, lp_x_raise(t, size, lp_x_constant(t, p - 1.0)));
+}
+
+/* Something whose slope is that of the norm, with the products and quotients of PyTorch's norm_backward. */
+static lp_x carrier_of(lp_tape *t, const leg *l, double p, lp_x norm) {
+  const lp_x fixed = lp_x_detach(t, norm);
+  const lp_x power = p == 2.0 ? fixed : lp_x_raise(t, fixed, lp_x_constant(t, p < 1.0 ? 1.0 - p : p - 1.0));
+  for (int64_t i = 0; i < l->n; i++) {
+    const lp_x d = l->d[i];
+    if (p == 2.0) {
+      l->room[i] = lp_x_multiply(t, d, lp_x_divide(t, lp_x_detach(t, d), fixed));
+    } else {
+      l->room[i] = lp_x_multiply(t, p < 1.0 ? lp_x_multiply(t, d, power) : d, unscaled_slope(t, d, p));
+    }
+  }
+  const lp_x sum = lp_x_sum(t, l->room, (int)l->n);
+  return p < 1.0 || p == 2.0 ? sum : lp_x_divide(t, sum, power);
+}
+
+/* What PyTorch multiplies and replaces, where |d|_p = 0. In the range of float64 the slopes for p < 1 are products with
+ * 0, NaN where |d_i|^(p-1) overflows. */
+static lp_x zero_slopes(lp_tape *t, const leg *l, double p) {
+  const bool replaces = p > 1.0 && p != 2.0 && !isinf(p);
+  lp_x sum = lp_x_constant(t, 0.0);
+  if (t->float64_range && p < 1.0 && !isinf(p)) return lp_x_carry(t, sum, carrier_of(t, l, p, sum));
+  for (int64_t i = 0; i < l->n; i++) {
+    sum = lp_x_add(t, sum, replaces ? lp_x_mask(t, l->d[i], false) : lp_x_erase(t, l->d[i]));
+  }
+  return sum;
+}
+
+static double dual_of(double p) { return isinf(p) || p < 0.0 ? 1.0 : p > 1.0 ? p / (p - 1.0) : INFINITY; }
+
 /* The norm is 0: slope 0, or any one in the dual ball of the components that are 0. */
-static lp_x zero_norm(lp_tape *t, const leg *l, double dual, bool replaces) {
+static lp_x zero_norm(lp_tape *t, const leg *l, double p) {
   const int group = lp_x_new_group(t);
-  lp_x taken = {-1}, sum = doubt(t, l);
+  lp_x taken = {-1};
   lp_side side = LP_AT;
   for (int64_t i = 0; i < l->n; i++) {
     const bool zero = is_zero(t, l->d[i]);
-    const lp_side own = zero ? lp_x_meet_in_group(t, group, dual, state_of(t, l->d[i])) : LP_AT;
+    const lp_side own = zero ? lp_x_meet_in_group(t, group, dual_of(p), state_of(t, l->d[i])) : LP_AT;
     if (own != LP_AT) taken = l->d[i];
     if (own != LP_AT) side = own;
-    sum = lp_x_add(t, sum, replaces ? lp_x_mask(t, l->d[i], false) : lp_x_erase(t, l->d[i]));
   }
-  return side == LP_AT ? sum : lp_x_scale(t, taken, (double)side);
+  return side == LP_AT ? lp_x_add(t, doubt(t, l), zero_slopes(t, l, p)) : lp_x_scale(t, taken, (double)side);
 }
-
-/* |d| without a switch. */
-static lp_x size_of(lp_tape *t, lp_x d) { return lp_x_sign(t, d) == LP_BELOW ? lp_x_negate(t, d) : d; }
 
 static lp_side order(lp_tape *t, lp_x a, lp_x b) {
   const bool infinite = lp_x_class(t, a) == LP_PLUS_INFINITY && lp_x_class(t, b) == LP_PLUS_INFINITY;
@@ -293,13 +332,13 @@ static lp_x unordered_extremum(lp_tape *t, const leg *l) {
   return share_evenly(t, l, l->room, n, n == 1);
 }
 
-static lp_x extremum(lp_tape *t, const leg *l, lp_side better) {
+static lp_x extremum(lp_tape *t, const leg *l, double p) {
   if (l->unordered) return unordered_extremum(t, l);
   for (int64_t i = 0; i < l->n; i++) l->room[i] = size_of(t, l->d[i]);
-  const lp_x best = extremum_of(t, l, better);
+  const lp_x best = extremum_of(t, l, p > 0.0 ? LP_ABOVE : LP_BELOW);
   if (!is_zero(t, best)) return settle_ties(t, l, best);
   if (l->zeros > 1) lp_x_enter(t, EXTREMUM_TIE);
-  return zero_norm(t, l, 1.0, false);
+  return zero_norm(t, l, p);
 }
 
 static lp_x sum_of_sizes(lp_tape *t, const leg *l) {
@@ -366,38 +405,10 @@ static lp_x count(lp_tape *t, const leg *l) {
 
 /* --- norms in terms with an infinity or NaN --- */
 
-static double dual_of(double p) { return p > 1.0 ? p / (p - 1.0) : p > 0.0 ? INFINITY : 1.0; }
-
-/* sign(d) |d|^(p-1), with PyTorch's d |d|^(p-2) for p > 2 or NaN; 0 for p < 1 where d is 0. */
-static lp_x unscaled_slope(lp_tape *t, lp_x d, double p) {
-  const lp_x fixed = lp_x_detach(t, d), size = size_of(t, fixed);
-  if (p < 1.0 && is_zero(t, d)) return lp_x_constant(t, 0.0);
-  if (p > 2.0 || isnan(p)) return lp_x_multiply(t, fixed, lp_x_raise(t, size, lp_x_constant(t, p - 2.0)));
-  const lp_side side = is_zero(t, d) ? LP_AT : lp_x_side(t, d);
-  const lp_x sign = lp_x_constant(t, side == LP_UNORDERED ? 0.0 : (double)side);
-  return lp_x_multiply(t, sign, lp_x_raise(t, size, lp_x_constant(t, p - 1.0)));
-}
-
-/* Something whose slope is that of the norm, with the products and quotients of PyTorch's norm_backward. */
-static lp_x carrier_of(lp_tape *t, const leg *l, double p, lp_x norm) {
-  const lp_x fixed = lp_x_detach(t, norm);
-  const lp_x power = p == 2.0 ? fixed : lp_x_raise(t, fixed, lp_x_constant(t, p < 1.0 ? 1.0 - p : p - 1.0));
-  for (int64_t i = 0; i < l->n; i++) {
-    const lp_x d = l->d[i];
-    if (p == 2.0) {
-      l->room[i] = lp_x_multiply(t, d, lp_x_divide(t, lp_x_detach(t, d), fixed));
-    } else {
-      l->room[i] = lp_x_multiply(t, p < 1.0 ? lp_x_multiply(t, d, power) : d, unscaled_slope(t, d, p));
-    }
-  }
-  const lp_x sum = lp_x_sum(t, l->room, (int)l->n);
-  return p < 1.0 || p == 2.0 ? sum : lp_x_divide(t, sum, power);
-}
-
 /* The norm over an axis of one component is |d|; its slope is not simplified. 1 to the power NaN is 1. */
 static lp_x special_norm(lp_tape *t, const leg *l, double p) {
   const lp_x norm = l->single ? size_of(t, l->d[0]) : p == 2.0 ? euclidean(t, l) : root_of_powers(t, l, p);
-  if (is_zero(t, norm) && !isnan(p)) return zero_norm(t, l, dual_of(p), p > 1.0 && p != 2.0);
+  if (is_zero(t, norm) && !isnan(p)) return zero_norm(t, l, p);
   return lp_x_carry(t, norm, carrier_of(t, l, p, norm));
 }
 
@@ -409,9 +420,9 @@ static lp_x norm_of(lp_tape *t, const leg *l, double p) {
   if (l->n == 0) return lp_x_constant(t, 0.0);
   if (isnan(p)) return special_norm(t, l, p);
   if (p == 0.0) return count(t, l);
-  if (isinf(p)) return extremum(t, l, p > 0.0 ? LP_ABOVE : LP_BELOW);
+  if (isinf(p)) return extremum(t, l, p);
   if (p == 1.0) return sum_of_sizes(t, l);
-  if (is_zero_norm(l, p)) return zero_norm(t, l, dual_of(p), p > 1.0 && p != 2.0);
+  if (is_zero_norm(l, p)) return zero_norm(t, l, p);
   if (t->float64_range) return special_norm(t, l, p);
   return p == 2.0 ? euclidean(t, l) : root_of_powers(t, l, p);
 }
@@ -503,12 +514,12 @@ static bool same_sizes(const lp_tape *t, const triplet *tr, const leg *a, const 
 }
 
 /* Sets s to a number of the sign of a switch, when algebra gives it: margin + near - far, or far - near without margin.
- */
+ * Equal distances cancel, whatever they are. */
 static bool exact_switch(arb_t s, const lp_tape *t, const triplet *tr, const arb_t margin, const leg *a, const leg *b) {
   const bool squared = tr->p == 2.0 && !(is_rational(tr, a) && is_rational(tr, b));
   if (!squared && !(is_rational(tr, a) && is_rational(tr, b))) {
-    arb_zero(s);
-    return arb_is_zero(margin) && same_sizes(t, tr, a, b);
+    arb_set(s, margin);
+    return same_sizes(t, tr, a, b);
   }
   arb_t x, y;
   arb_init(x);
@@ -563,6 +574,21 @@ static lp_side side_of_swap(lp_tape *t, const triplet *tr) {
   return side;
 }
 
+/* The smaller of two norms, of which rounding may take the other: by as much as it errs in either. */
+static lp_x allow_for_other(lp_tape *t, lp_x least, lp_x a, lp_x b) {
+  if (!lp_x_is_near(t, lp_x_subtract(t, a, b))) return least;
+  arb_t zero;
+  mag_t reach;
+  arb_init(zero);
+  mag_init(reach);
+  mag_max(reach, lp_x_reach(t, a), lp_x_reach(t, b));
+  mag_sub(reach, reach, lp_x_reach(t, least));
+  const lp_x sum = lp_x_add(t, least, lp_x_number(t, zero, LP_FINITE, reach, 1));
+  arb_clear(zero);
+  mag_clear(reach);
+  return lp_x_unrounded(t, sum);
+}
+
 /* The far distance when it lies on this side of the swapped one. */
 static lp_x nearer(lp_tape *t, const triplet *tr, lp_side side) {
   const leg *a = &tr->legs[FAR], *b = &tr->legs[SWAPPED];
@@ -587,7 +613,8 @@ static void enter_sides(lp_tape *t, const triplet *tr, lp_side swap, lp_side hin
 static lp_x hinge_of(lp_tape *t, const triplet *tr) {
   const bool swaps = tr->n_legs == N_LEGS;
   const lp_side swap = swaps ? side_of_swap(t, tr) : LP_BELOW;
-  const lp_x far = swaps ? nearer(t, tr, swap) : tr->legs[FAR].norm;
+  const lp_x first = tr->legs[FAR].norm, second = tr->legs[SWAPPED].norm;
+  const lp_x far = swaps ? allow_for_other(t, nearer(t, tr, swap), first, second) : first;
   const lp_x s = lp_x_subtract(t, lp_x_add(t, tr->margin, tr->legs[NEAR].norm), far);
   lp_x_announce_gate(t);
   const lp_side hinge = side_of_hinge(t, tr, s, swap);
@@ -612,10 +639,9 @@ static void enter_regimes_of_leg(lp_tape *t, const leg *l) {
   if (l->zeros > 0) lp_x_enter(t, COMPONENT_ZERO);
 }
 
-static bool is_special(const lp_tape *t, const triplet *tr, const lp_plan *plan, int64_t index) {
-  const double upstream = lp_plan_upstream(plan, plan->c->reduction == LP_REDUCTION_NONE ? index : 0);
+static bool is_special(const lp_tape *t, const triplet *tr, const lp_plan *plan) {
   const double *params = plan->c->params;
-  bool special = !isfinite(upstream) || isnan(tr->p) || !isfinite(params[MARGIN]) || !isfinite(params[EPS]);
+  bool special = isnan(tr->p) || !isfinite(params[MARGIN]) || !isfinite(params[EPS]);
   for (int v = 0; v < N_INPUTS; v++) {
     for (int64_t i = 0; i < tr->rows[v].width; i++) {
       special = special || lp_x_class(t, tr->rows[v].x[i]) != LP_FINITE;
@@ -634,6 +660,29 @@ static lp_x loss_of(lp_tape *t, triplet *tr) {
   return hinge_of(t, tr);
 }
 
+/* A finite row has its real loss, whatever its gradient is multiplied by: that alone is kept in the range of float64.
+ */
+static lp_x loss_beside_upstream(lp_tape *t, triplet *tr) {
+  triplet limited = *tr;
+  const lp_x loss = loss_of(t, tr);
+  const uint64_t entered = t->entered;
+  lp_x_limit_range(t);
+  const lp_x carrier = loss_of(t, &limited);
+  t->entered = entered;
+  return lp_x_carry(t, loss, carrier);
+}
+
+static lp_x loss_in_range(lp_tape *t, triplet *tr, const lp_plan *plan, int64_t index) {
+  const bool special = is_special(t, tr, plan);
+  const double upstream = lp_plan_upstream(plan, plan->c->reduction == LP_REDUCTION_NONE ? index : 0);
+  if (!special && isfinite(upstream)) return loss_of(t, tr);
+  lp_x_enter(t, SPECIAL);
+  if (t->stand_in != 0) return loss_of(t, tr);
+  if (!special) return loss_beside_upstream(t, tr);
+  lp_x_limit_range(t);
+  return loss_of(t, tr);
+}
+
 static lp_x triplet_of(lp_tape *t, const lp_plan *plan, int64_t index, lp_x *room) {
   const lp_case *c = plan->c;
   triplet tr = {.p = c->params[P], .adds_eps = c->params[EPS] != 0.0, .n_legs = legs_of(c)};
@@ -649,11 +698,7 @@ static lp_x triplet_of(lp_tape *t, const lp_plan *plan, int64_t index, lp_x *roo
     tr.legs[k].single = n == 1 && c->inputs[ANCHOR].rank > 0;
     room += 2 * n;
   }
-  if (is_special(t, &tr, plan, index)) {
-    lp_x_enter(t, SPECIAL);
-    if (t->stand_in == 0) lp_x_limit_range(t);
-  }
-  return loss_of(t, &tr);
+  return loss_in_range(t, &tr, plan, index);
 }
 
 static lp_x term(lp_tape *t, const lp_plan *plan, int64_t index) {

@@ -179,18 +179,20 @@ START_TEST(swap_chooses_the_nearer) {
 }
 END_TEST
 
-/* The norms differ in their low parts only: a tie after rounding, and the smaller one is taken for the value. */
+/* The norms differ in their low parts only: a tie after rounding, but the smaller one is told apart. */
 START_TEST(swap_next_to_a_tie) {
   lp_trial *t = triple("2", (double[]){0, 0}, (double[]){0, 0x1p-60}, (double[]){1, 0x1p-59}, "none");
   trial_param(t, "eps", 0);
   trial_param(t, "p", 1);
+  trial_param(t, "margin", 2);
   trial_param(t, "swap", 1);
   run_it(t);
-  ck_assert(trial_regime(t, "swap-tie"));
-  check_near(trial_grad(t, "anchor", 0), -0.5 * -1, 0);
+  ck_assert(trial_regime(t, "swap-positive") && trial_regime(t, "near-kink"));
+  check_near(trial_grad(t, "anchor", 0), 0, 0);
   trial_real(t, "negative", "2", (double[]){1, -0x1p-59});
   run_it(t);
-  ck_assert(trial_regime(t, "swap-tie"));
+  ck_assert(trial_regime(t, "swap-anchor") && trial_regime(t, "near-kink"));
+  check_near(trial_grad(t, "anchor", 0), 1, 0);
   trial_free(t);
   t = triple("1", (double[]){0}, (double[]){0x1p-52}, (double[]){1}, "none");
   trial_param(t, "eps", 0);
@@ -504,6 +506,99 @@ START_TEST(subnormal_powers) {
   run_it(t);
   check_same(trial_loss(t, 0), 1.0);
   trial_free(t);
+}
+END_TEST
+
+/* Distances of equally many components compare as their means do, however far n^(1/p) is out of range; else those of
+ * more are larger for p > 0. near is over {near, near}, far over n_far components. */
+START_TEST(powers_next_to_zero) {
+  static const struct {
+    double p, near, far, loss;
+    const char *far_shape;
+  } rows[] = {{1e-6, 8.5, 0.5, INFINITY, "2"},
+              {1e-6, 0.5, 8.5, 0, "2"},
+              {2e-298, 8.5, 0.5, INFINITY, "2"},
+              {2e-298, 0.5, 8.5, 0, "2"},
+              {2e-298, 3, 3, 1, "2"},
+              {5e-324, 8.5, 0.5, INFINITY, "2"},
+              {5e-324, 0.5, 8.5, 0, "2"},
+              {1e-6, 1e9, 1e-9, 0, "3"},
+              {2e-298, 1e300, 1e-300, 0, "3"},
+              {5e-324, 1e300, 1e-300, 0, "3"},
+              {-2e-298, 8.5, 0.5, 1, "2"},
+              {-5e-324, 0.5, 8.5, 1, "3"},
+              {1e200, 8.5, 0.5, 9, "2"},
+              {1e200, 0.5, 8.5, 0, "3"},
+              {-1e308, 8.5, 0.5, 9, "2"},
+              {1e308, 3, 2.9999999999999996, 1 + 0x1p-51, "3"}};
+  for (int i = 0; i < COUNT(rows); i++) {
+    const double near = rows[i].near, far = rows[i].far;
+    lp_trial *t = trial_new("triplet_margin");
+    trial_param(t, "eps", 0);
+    trial_param(t, "p", rows[i].p);
+    trial_real(t, "anchor", "1", (double[]){0});
+    trial_real(t, "positive", "2", (double[]){near, -near});
+    trial_real(t, "negative", rows[i].far_shape, (double[]){far, -far, far});
+    run_it(t);
+    ck_assert_msg(trial_loss(t, 0) == rows[i].loss, "row %d: %g", i, trial_loss(t, 0));
+    trial_free(t);
+  }
+}
+END_TEST
+
+/* The largest, or the smallest, has all of the slope, or the same share of it as its equals. */
+START_TEST(powers_next_to_infinity) {
+  for (int i = 0; i < 2; i++) {
+    lp_trial *t = triple("3", (double[]){0, 0, 0}, (double[]){3, 4, 3}, (double[]){0, 0, 0}, "none");
+    trial_param(t, "eps", 0);
+    trial_param(t, "p", i == 0 ? 1e200 : -1e308);
+    run_it(t);
+    check_near(trial_loss(t, 0), i == 0 ? 5 : 4, 0);
+    check_grads(t, "positive", i == 0 ? (double[]){0, 1, 0} : (double[]){0.5, 0, 0.5}, 3, 1e-15);
+    trial_free(t);
+  }
+}
+END_TEST
+
+/* Both distances of a swap are about 2^1000000. */
+START_TEST(swap_out_of_range) {
+  lp_trial *t = triple("2", (double[]){1, 1}, (double[]){0, 0}, (double[]){-2, -2}, "none");
+  trial_param(t, "p", 1e-6);
+  trial_param(t, "swap", 1);
+  run_it(t);
+  ck_assert(trial_regime(t, "swap-positive") && !trial_regime(t, "swap-tie"));
+  trial_real(t, "negative", "2", (double[]){3, 3});
+  run_it(t);
+  ck_assert(trial_regime(t, "swap-anchor") && !trial_regime(t, "swap-tie"));
+  trial_free(t);
+}
+END_TEST
+
+/* far = sqrt(1 + 2^-60) and swapped = sqrt(1 + 2^-62) are one double, but their slopes are not. */
+START_TEST(slopes_next_to_a_tie) {
+  lp_trial *t = triple("2", (double[]){0, 0}, (double[]){0, 0x1p-31}, (double[]){1, 0x1p-30}, "none");
+  trial_param(t, "eps", 0);
+  trial_param(t, "swap", 1);
+  run_it(t);
+  check_near(trial_grad(t, "negative", 1), -0x1p-31, 1e-25);
+  ck_assert(trial_regime(t, "swap-positive") && trial_regime(t, "near-kink"));
+  trial_free(t);
+}
+END_TEST
+
+/* -0.75 - 2^600 + 2^600, and beyond the range of double before it cancels. */
+START_TEST(eps_that_cancels) {
+  static const double rows[][2] = {{-0.75, 0x1p600}, {-0x1.8p930, 0x1.8p1023}};
+  for (int i = 0; i < COUNT(rows); i++) {
+    const double a = rows[i][0], far = rows[i][1];
+    lp_trial *t = triple("", &a, &far, &far, "none");
+    trial_param(t, "eps", far);
+    run_it(t);
+    check_same(trial_loss(t, 0), 1.0);
+    check_same(trial_grad(t, "positive", 0), 1.0);
+    ck_assert(!trial_regime(t, "component-zero") && !trial_regime(t, "norm-zero"));
+    trial_free(t);
+  }
 }
 END_TEST
 
@@ -866,6 +961,11 @@ int main(void) {
                                 differences_that_overflow,
                                 tiny_powers,
                                 subnormal_powers,
+                                powers_next_to_zero,
+                                powers_next_to_infinity,
+                                swap_out_of_range,
+                                slopes_next_to_a_tie,
+                                eps_that_cancels,
                                 a_slope_beside_one_that_overflows,
                                 slopes_that_overflow_unequally,
                                 rows_that_overflow_apart,

@@ -1,3 +1,4 @@
+#include "reference/exact/budget.h"
 #include "reference/exact/tests/asking.h"
 
 static lp_trial *triple(const char *shape, const double *a, const double *b, const double *c, double p) {
@@ -332,6 +333,7 @@ START_TEST(infinite_differences) {
       {0.5, {INFINITY, 0}, "I", "NN"},
       {-1.0, {INFINITY, 1}, "F", "FF"},
       {-1.0, {INFINITY, 0}, "F", "FF"},
+      {-1.0, {INFINITY, 0x1p-1024}, "F", "FN"},
       {-1.0, {NAN, 0}, "N", "NN"},
       {INFINITY, {INFINITY, 1}, "I", "FF"},
       {INFINITY, {NAN, 1}, "N", "FF"},
@@ -374,6 +376,90 @@ START_TEST(infinite_upstream) {
     lp_exact_clear(&e);
     trial_free(t);
   }
+}
+END_TEST
+
+/* The loss of a finite row is the real one beside an infinite upstream gradient; slopes have PyTorch's classes. For p <
+ * 0 a norm of 0 multiplies slopes by 0, infinite ones too. */
+START_TEST(finite_rows_beside_an_infinite_upstream) {
+  lp_trial *t = triple("2", origin, (double[]){1e200, 0}, (double[]){1, 1}, 2.0);
+  lp_exact e;
+  trial_upstream(t, "", (double[]){INFINITY});
+  ask(&e, t);
+  check_double(number_of(&e, t, NULL, 0), 1e200);
+  check_class(number_of(&e, t, "positive", 0), LP_NAN);
+  check_class(number_of(&e, t, "negative", 0), LP_MINUS_INFINITY);
+  check_agreement(&e, t);
+  lp_exact_clear(&e);
+  trial_free(t);
+  t = triple("3", origin, (double[]){INFINITY, 0, 1e-200}, (double[]){1, 1, 1}, -1.0);
+  ask(&e, t);
+  check_class(number_of(&e, t, "positive", 0), LP_FINITE);
+  check_class(number_of(&e, t, "positive", 1), LP_FINITE);
+  check_class(number_of(&e, t, "positive", 2), LP_NAN);
+  check_agreement(&e, t);
+  lp_exact_clear(&e);
+  trial_free(t);
+}
+END_TEST
+
+/* Powers of 1e200 leave the range of float64, whatever the precision at which that shows: NaN, as PyTorch has it. */
+START_TEST(powers_far_out_of_range) {
+  for (int i = 0; i < 2; i++) {
+    lp_trial *t = triple("1", origin, (double[]){2.5}, (double[]){1}, i == 0 ? -1e200 : 1e200);
+    lp_exact e;
+    trial_param(t, "margin", NAN);
+    ask(&e, t);
+    check_class(number_of(&e, t, "positive", 0), LP_NAN);
+    check_agreement(&e, t);
+    lp_exact_clear(&e);
+    trial_free(t);
+  }
+}
+END_TEST
+
+/* d = 5e-324 - 0.5 + 0.5, which rounding makes 0, to the power -1e200: anything, however large the power is. */
+START_TEST(boundless_beside_huge_powers) {
+  lp_trial *t = triple("1", (double[]){0}, (double[]){5e-324}, (double[]){0.5}, -1e200);
+  lp_exact e;
+  trial_param(t, "margin", INFINITY);
+  trial_param(t, "eps", 0.5);
+  trial_param(t, "swap", 1);
+  ask(&e, t);
+  const lp_exact_number *slope = number_of(&e, t, "negative", 0);
+  mag_t size;
+  mag_init(size);
+  arb_get_mag(size, &slope->value);
+  ck_assert(lp_budget_is_boundless(&slope->scale, size));
+  mag_clear(size);
+  lp_exact_clear(&e);
+  trial_free(t);
+}
+END_TEST
+
+/* near = far is 3^(1/p) 1e-6, beyond all precision; margin + near - far is the margin. */
+START_TEST(equal_distances_cancel) {
+  static const double six[3] = {1e-6, 1e-6, 1e-6};
+  lp_trial *t = triple("3", origin, six, six, 1.8e-307);
+  lp_exact e;
+  ask(&e, t);
+  for (int k = 0; k < e.n_kinks; k++) ck_assert_int_ne(e.kinks[k].state, LP_KINK_UNDECIDED);
+  lp_exact_clear(&e);
+  trial_free(t);
+}
+END_TEST
+
+/* p = 0: far = swapped = 3, but 1 - 1e200 + 1e200 in the latter is 0 in doubles, and so the smaller count is 2. */
+START_TEST(a_count_that_rounding_makes_the_smaller) {
+  lp_trial *t = triple("3", (double[]){2, 3, 4}, (double[]){-2, -1, 1}, (double[]){3, 4, 1e200}, 0.0);
+  lp_exact e;
+  trial_param(t, "eps", 1e200);
+  trial_param(t, "swap", 1);
+  ask(&e, t);
+  check_double(number_of(&e, t, NULL, 0), 1.0);
+  ck_assert(mag_cmp_2exp_si(&number_of(&e, t, NULL, 0)->scale, 50) >= 0);
+  lp_exact_clear(&e);
+  trial_free(t);
 }
 END_TEST
 
@@ -609,6 +695,11 @@ int main(void) {
                                 kinks_behind_a_gate,
                                 infinite_differences,
                                 infinite_upstream,
+                                finite_rows_beside_an_infinite_upstream,
+                                powers_far_out_of_range,
+                                boundless_beside_huge_powers,
+                                equal_distances_cancel,
+                                a_count_that_rounding_makes_the_smaller,
                                 range_beside_infinities,
                                 the_loser_of_a_swap_out_of_range,
                                 only_the_terms_that_are_entangled,
