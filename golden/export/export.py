@@ -80,13 +80,14 @@ def promised(row: Row, case: Case) -> set[str]:
 
 
 def processor() -> str:
-    """The processor's name, as the kernel tells it."""
+    """The processor's name, as the kernel tells it, and the widest instruction set that PyTorch knows in it."""
     try:
         lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
     except OSError:
         lines = []
     names = [line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")]
-    return names[0] if names else "unknown processor"
+    widest = [name for name in spread.NEEDED if name in spread.modes_here()]
+    return ", ".join([names[0] if names else "unknown processor", *widest[-1:]])
 
 
 def describe_spread(cases: Sequence[Case], answers: Sequence[Answer]) -> str:
@@ -94,7 +95,8 @@ def describe_spread(cases: Sequence[Case], answers: Sequence[Answer]) -> str:
     questions = [question(case) for case in cases]
     ids = [case.id for case in cases]
     parts, total = [], spread.Spread()
-    for mode, environment in spread.MODES.items():
+    parts += [f"{mode} not here" for mode in spread.MODES if mode not in spread.modes_here()]
+    for mode, environment in spread.modes_here().items():
         other = spread.measure(ids, questions, answers, spread.answers_under(environment, questions))
         parts.append(f"{mode} {other.differing} of {len(ids)} cases")
         total.units = max(total.units, other.units)

@@ -13,6 +13,7 @@ import sys
 import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import numpy as np
 from mpmath import mpf
@@ -29,6 +30,9 @@ MODES: dict[str, Mapping[str, str]] = {
     "avx512": {"ATEN_CPU_CAPABILITY": "avx512", "MKL_CBWR": "AVX512"},
     "unrestricted": {},
 }
+
+NEEDED = {"avx2": {"avx2", "fma"}, "avx512": {"avx512f", "avx512bw", "avx512dq", "avx512vl"}}
+"""Processor flags without which PyTorch, told to use a mode, dies of an illegal instruction."""
 
 SMALLEST_NORMAL = mpf(2) ** -1022
 
@@ -48,6 +52,20 @@ class Spread:
     def recorded(self) -> float:
         """Twice the measured spread, at most CEILING, to three digits."""
         return float(f"{min(CEILING, 2 * self.units):.3g}")
+
+
+def flags() -> set[str]:
+    """What the processor can do, as the kernel tells it."""
+    try:
+        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
+    except OSError:
+        return set()
+    return next((set(line.split(":", 1)[1].split()) for line in lines if line.startswith("flags")), set())
+
+
+def modes_here() -> dict[str, Mapping[str, str]]:
+    """The modes that this processor has."""
+    return {name: mode for name, mode in MODES.items() if NEEDED.get(name, set()) <= flags()}
 
 
 def answers_under(mode: Mapping[str, str], questions: Sequence[Question]) -> list[Answer]:
