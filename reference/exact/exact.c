@@ -261,7 +261,9 @@ static bool kinks_are_wanted(lp_exact_run *run) {
 static lp_status add_term(lp_exact_run *run, lp_error *error) {
   lp_exact *e = run->exact;
   lp_exact_settle_term(run, first_precision(run->options));
-  accumulate(&e->outputs[0].numbers[reduced(run->plan) ? 0 : run->term], &run->tape, run->value);
+  lp_exact_number *value = &e->outputs[0].numbers[reduced(run->plan) ? 0 : run->term];
+  accumulate(value, &run->tape, run->value);
+  if (run->tape.value_lost) lp_budget_set_boundless(&value->scale);
   if (!run->options->value_only) lp_x_leaves(&run->tape, take_leaf, run);
   e->signature = mix(e->signature, run->tape.signature);
   e->regimes |= run->tape.entered;

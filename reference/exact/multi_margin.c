@@ -145,9 +145,10 @@ static void doubt_range(lp_tape *t, row *r, lp_x z) {
   const double first = in_float64(t, lp_x_add(t, r->margin, r->minus_own));
   r->powers += fabs(power_in_float64(t, r, z));
   r->shares += fabs(share);
-  const bool finite = isfinite(r->powers) && isfinite(r->shares);
   if (isinf(first) || isinf(in_float64(t, z)) || isnan(share)) t->lost = true;
-  if (!finite && isfinite(weight_in_float64(r))) t->lost = true;
+  if (!isfinite(weight_in_float64(r))) return;
+  if (!isfinite(r->shares)) t->lost = true;
+  if (!isfinite(r->powers)) t->value_lost = true; /* no power is in the gradient */
 }
 
 /* Is the share 0 in float64? */

@@ -41,7 +41,7 @@ void lp_tape_clear(lp_tape *t) {
 
 void lp_tape_restart(lp_tape *t) {
   t->count = t->n_links = t->n_operands = t->n_switches = t->n_groups = 0;
-  t->undecided = t->float64_range = t->next_is_gate = t->shut = t->lost = false;
+  t->undecided = t->float64_range = t->next_is_gate = t->shut = t->lost = t->value_lost = false;
   t->signature = UINT64_C(0xcbf29ce484222325);
   t->entered = 0;
   t->near = 0;

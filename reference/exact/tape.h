@@ -90,6 +90,7 @@ typedef struct lp_tape {
   bool shut;          /* a gate of the current term is below */
   bool float64_range; /* results beyond it are infinite or 0; see lp_x_limit_range */
   bool undecided;     /* a switch, or a singularity, was not decided at this precision */
+  bool value_lost;    /* the term's value may be anything, its gradient is what the tape says */
   bool lost;          /* the side of a number that may be anything was asked for: so may the whole term be */
   uint64_t signature; /* hash of all sides taken */
   uint64_t entered;   /* regimes, bits of the loss's own enumeration in reference/exact */
