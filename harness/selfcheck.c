@@ -76,7 +76,9 @@ static explanation explain_by_kinks(const lp_outcome *outcome, const lp_exact *e
 }
 
 /* One element. Where it takes another side of a kink it is only counted: a mixture of sides was fitted to it, so that
- * the distance from that says nothing about accuracy. */
+ * the distance from that says nothing about accuracy. Where kinks nest no mixture may be the right one, as for the
+ * judge.
+ */
 static void add_one(lp_errors *e, lp_worst *seen, const lp_exact *exact, int k, const explanation *why) {
   const lp_exact_output *truth = &exact->outputs[k];
   const lp_dtype dtype = truth->layout.dtype;
@@ -90,8 +92,10 @@ static void add_one(lp_errors *e, lp_worst *seen, const lp_exact *exact, int k, 
     lp_exact_number number;
     lp_kinks_apply(&number, exact, k, seen->index, why->share);
     lp_compare(&seen->at, seen->got, &number, dtype, false);
-    e->compared++;
-    e->outside += seen->at.fit == LP_FITS_NOT;
+    const bool undecided = seen->at.fit == LP_FITS_NOT && truth->numbers[seen->index].entangled;
+    e->at_kinks += undecided;
+    e->compared += !undecided;
+    e->outside += seen->at.fit == LP_FITS_NOT && !undecided;
     lp_exact_number_clear(&number);
   }
 }
