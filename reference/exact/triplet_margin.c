@@ -639,12 +639,14 @@ static void enter_regimes_of_leg(lp_tape *t, const leg *l) {
   if (l->zeros > 0) lp_x_enter(t, COMPONENT_ZERO);
 }
 
+/* An infinity or NaN takes part; one that is stretched to no components does not. */
 static bool is_special(const lp_tape *t, const triplet *tr, const lp_plan *plan) {
   const double *params = plan->c->params;
   bool special = isnan(tr->p) || !isfinite(params[MARGIN]) || !isfinite(params[EPS]);
-  for (int v = 0; v < N_INPUTS; v++) {
-    for (int64_t i = 0; i < tr->rows[v].width; i++) {
-      special = special || lp_x_class(t, tr->rows[v].x[i]) != LP_FINITE;
+  for (int k = 0; k < tr->n_legs; k++) {
+    const leg *l = &tr->legs[k];
+    for (int64_t i = 0; i < l->n; i++) {
+      special = special || lp_x_class(t, at(l->first, i)) != LP_FINITE || lp_x_class(t, at(l->second, i)) != LP_FINITE;
     }
   }
   return special;

@@ -437,6 +437,23 @@ START_TEST(boundless_beside_huge_powers) {
 }
 END_TEST
 
+/* An infinity beside a row of no components is read by nobody. */
+START_TEST(infinities_beside_no_components) {
+  lp_trial *t = trial_new("triplet_margin");
+  lp_exact e;
+  trial_param(t, "p", 3.0);
+  trial_real(t, "anchor", "1 0", NULL);
+  trial_real(t, "positive", "1 1", (double[]){-7});
+  trial_real(t, "negative", "1 1", (double[]){-INFINITY});
+  ask(&e, t);
+  ck_assert(!enters(&e, t, "special"));
+  check_double(number_of(&e, t, NULL, 0), 1.0);
+  check_agreement(&e, t);
+  lp_exact_clear(&e);
+  trial_free(t);
+}
+END_TEST
+
 /* near = far is 3^(1/p) 1e-6, beyond all precision; margin + near - far is the margin. */
 START_TEST(equal_distances_cancel) {
   static const double six[3] = {1e-6, 1e-6, 1e-6};
@@ -698,6 +715,7 @@ int main(void) {
                                 finite_rows_beside_an_infinite_upstream,
                                 powers_far_out_of_range,
                                 boundless_beside_huge_powers,
+                                infinities_beside_no_components,
                                 equal_distances_cancel,
                                 a_count_that_rounding_makes_the_smaller,
                                 range_beside_infinities,
