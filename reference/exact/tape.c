@@ -263,6 +263,7 @@ static lp_side side_of(lp_tape *t, lp_x s, lp_side sign, bool decided) {
   if (n->class != LP_FINITE) return pass(t, sign);
   if (!decided) {
     t->undecided = true;
+    t->near++;
     return meet(t, LP_KINK_UNDECIDED, LP_AT);
   }
   const bool within = lp_tape_within_rounding(t, n);

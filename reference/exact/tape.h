@@ -81,7 +81,7 @@ typedef struct lp_tape {
 
   lp_switch *switches; /* that the current term has met, in order */
   int n_switches, switch_capacity;
-  long near;    /* questions whether rounding may change a side that were answered yes */
+  long near;    /* questions whether rounding may change a side that were answered yes, or not at all */
   int override; /* index of the switch that is to take the side below, or -1 */
   lp_side override_side;
   int n_groups;       /* of switches of the current term */

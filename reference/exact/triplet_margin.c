@@ -514,12 +514,12 @@ static bool same_sizes(const lp_tape *t, const triplet *tr, const leg *a, const 
 }
 
 /* Sets s to a number of the sign of a switch, when algebra gives it: margin + near - far, or far - near without margin.
- * Equal distances cancel, whatever they are. */
+ */
 static bool exact_switch(arb_t s, const lp_tape *t, const triplet *tr, const arb_t margin, const leg *a, const leg *b) {
   const bool squared = tr->p == 2.0 && !(is_rational(tr, a) && is_rational(tr, b));
   if (!squared && !(is_rational(tr, a) && is_rational(tr, b))) {
-    arb_set(s, margin);
-    return same_sizes(t, tr, a, b);
+    arb_zero(s);
+    return arb_is_zero(margin) && same_sizes(t, tr, a, b);
   }
   arb_t x, y;
   arb_init(x);
