@@ -634,7 +634,15 @@ static void enter_norm_zero(lp_tape *t, lp_x norm) {
   }
 }
 
+/* Beside an infinity or NaN differences are those of doubles, as PyTorch's are. */
+static void doubt_components(lp_tape *t, const leg *l) {
+  for (int64_t i = 0; i < l->n && t->float64_range; i++) {
+    if (lp_x_is_near(t, l->d[i])) lp_x_doubt_regimes(t);
+  }
+}
+
 static void enter_regimes_of_leg(lp_tape *t, const leg *l) {
+  doubt_components(t, l);
   enter_norm_zero(t, l->norm);
   if (l->zeros > 0) lp_x_enter(t, COMPONENT_ZERO);
 }

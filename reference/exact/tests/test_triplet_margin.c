@@ -454,6 +454,20 @@ START_TEST(infinities_beside_no_components) {
 }
 END_TEST
 
+/* -1e-6 - 5e-23 + 1e-6 is 0 in doubles. */
+START_TEST(components_in_doubt_beside_infinities) {
+  for (int i = 0; i < 2; i++) {
+    lp_trial *t = triple("1", (double[]){-1e-6}, (double[]){INFINITY}, (double[]){i == 0 ? 5e-23 : 1.0}, 2.0);
+    lp_exact e;
+    trial_param(t, "eps", 1e-6);
+    ask(&e, t);
+    ck_assert_int_eq(e.near_switches > 0, i == 0);
+    lp_exact_clear(&e);
+    trial_free(t);
+  }
+}
+END_TEST
+
 /* near = far is 3^(1/p) 1e-6, beyond all precision: the regimes are in doubt, as the switch is. */
 START_TEST(undecided_regimes) {
   static const double six[3] = {1e-6, 1e-6, 1e-6};
@@ -718,6 +732,7 @@ int main(void) {
                                 powers_far_out_of_range,
                                 boundless_beside_huge_powers,
                                 infinities_beside_no_components,
+                                components_in_doubt_beside_infinities,
                                 undecided_regimes,
                                 a_count_that_rounding_makes_the_smaller,
                                 range_beside_infinities,
