@@ -122,7 +122,7 @@ int lp_results_kinds(lp_finding_kind **kinds, const lp_results *results) {
 int lp_results_changes(lp_change **changes, const lp_results *base, const lp_results *now) {
   lp_finding_kind *before, *after;
   const int n_before = lp_results_kinds(&before, base), n_after = lp_results_kinds(&after, now);
-  lp_change *all = before && after ? lp_arena_alloc(now->arena, (size_t)(n_before + n_after), sizeof *all) : NULL;
+  lp_change *all = before && after ? lp_arena_alloc(now->arena, (size_t)n_before + (size_t)n_after, sizeof *all) : NULL;
   int n = 0;
   *changes = all;
   for (int i = 0, k = 0; all && (i < n_before || k < n_after); n++) {

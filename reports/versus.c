@@ -22,7 +22,7 @@ static int by_key_indirect(const void *a, const void *b) {
 
 /* The records in order of their keys; NULL when memory is out. */
 static const lp_record **sorted(const lp_results *r) {
-  const lp_record **all = malloc(((size_t)r->n_records + 1) * sizeof *all);
+  const lp_record **all = calloc((size_t)r->n_records + 1, sizeof *all);
   for (int i = 0; all && i < r->n_records; i++) all[i] = &r->records[i];
   if (all && r->n_records > 0) qsort(all, (size_t)r->n_records, sizeof *all, by_key_indirect);
   return all;
