@@ -35,16 +35,8 @@ static bool belongs(const lp_group *g, const lp_record *r) {
          (!g->output || g->output == r->output);
 }
 
-static void count(lp_counts *c, const lp_record *r) {
-  c->pass += lp_record_is(r, "pass");
-  c->fail += lp_record_is(r, "fail");
-  c->inconclusive += lp_record_is(r, "inconclusive");
-  c->unsupported += lp_record_is(r, "unsupported");
-  c->waived += lp_record_is(r, "waived");
-}
-
 static void add(lp_group *g, const lp_record *r) {
-  count(&g->counts, r);
+  lp_counts_add(&g->counts, r);
   if (r->grade != '-' && (g->grade == '-' || r->grade > g->grade)) g->grade = r->grade;
   if (!r->compared || !isfinite(r->ratio) || r->ratio <= g->worst_ratio) return;
   g->worst_ratio = r->ratio;

@@ -384,16 +384,17 @@ void lp_results_clear(lp_results *results) {
 
 /* --- what it comes to ------------------------------------------------------------------------------------------- */
 
+void lp_counts_add(lp_counts *c, const lp_record *r) {
+  c->pass += lp_record_is(r, "pass");
+  c->fail += lp_record_is(r, "fail");
+  c->inconclusive += lp_record_is(r, "inconclusive");
+  c->unsupported += lp_record_is(r, "unsupported");
+  c->waived += lp_record_is(r, "waived");
+}
+
 lp_counts lp_results_count(const lp_results *results) {
   lp_counts c = {0};
-  for (int i = 0; i < results->n_records; i++) {
-    const lp_record *r = &results->records[i];
-    c.pass += lp_record_is(r, "pass");
-    c.fail += lp_record_is(r, "fail");
-    c.inconclusive += lp_record_is(r, "inconclusive");
-    c.unsupported += lp_record_is(r, "unsupported");
-    c.waived += lp_record_is(r, "waived");
-  }
+  for (int i = 0; i < results->n_records; i++) lp_counts_add(&c, &results->records[i]);
   return c;
 }
 

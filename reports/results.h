@@ -57,6 +57,7 @@ typedef struct lp_counts {
 lp_status lp_results_read(lp_results *results, const char *path, lp_error *error) LP_MUST_USE;
 void lp_results_clear(lp_results *results);
 
+void lp_counts_add(lp_counts *counts, const lp_record *record);
 lp_counts lp_results_count(const lp_results *results);
 
 /* "CONFORMS", "DOES NOT CONFORM" ..., by the exit code; "CUT SHORT" without a summary. */

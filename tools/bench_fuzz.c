@@ -1,24 +1,12 @@
 /* bench --fuzz: how many cases a second go through all oracles, as the fuzzer makes them. */
-#include <dirent.h>
-#include <fcntl.h>
-#include <limits.h>
 #include <stdlib.h>
-#include <unistd.h>
 
 #include "fuzz/hunters.h"
 #include "reference/registry.h"
 #include "tools/cli.h"
+#include "tools/shared.h"
 
 enum { SMALL = 4 };
-
-/* A corpus holds files, and no folders. */
-static void remove_corpus(const char *path) {
-  DIR *folder = opendir(path);
-  if (!folder) return;
-  for (const struct dirent *entry; (entry = readdir(folder));) (void)unlinkat(dirfd(folder), entry->d_name, 0);
-  closedir(folder);
-  (void)rmdir(path);
-}
 
 static lp_status hunt(lp_hunt_result *r, const lp_loss *loss, int count, const char *corpus, lp_error *error) {
   const lp_hunt_order order = {.loss = loss,
@@ -55,7 +43,7 @@ static int bench_loss(const lp_loss *loss, int count, bool json) {
   const lp_status status = hunt(&r, loss, count, corpus, &error);
   if (status == LP_OK && r.asked > 0) print_rate(loss, &r, json);
   lp_hunt_result_clear(&r);
-  remove_corpus(corpus);
+  lp_remove_corpus(corpus);
   return status == LP_OK ? LP_EXIT_CONFORMS : lp_cli_fail(&error);
 }
 

@@ -1,7 +1,5 @@
 /* fuzz CANDIDATE: libFuzzer looks for cases that it gets wrong, and for the worst error of those that it gets right. */
-#include <dirent.h>
 #include <errno.h>
-#include <fcntl.h>
 #include <limits.h>
 #include <signal.h>
 #include <stdlib.h>
@@ -53,15 +51,6 @@ static void watch_for_interruptions(void) {
 static bool is_interrupted(void) { return interrupted != 0; }
 
 /* --- folders ---------------------------------------------------------------------------------------------------- */
-
-/* A corpus holds files, and no folders. */
-static void remove_folder(const char *path) {
-  DIR *folder = *path ? opendir(path) : NULL;
-  if (!folder) return;
-  for (const struct dirent *entry; (entry = readdir(folder));) (void)unlinkat(dirfd(folder), entry->d_name, 0);
-  closedir(folder);
-  (void)rmdir(path);
-}
 
 static lp_status make_folder(const char *path, lp_error *error) {
   if (mkdir(path, 0777) == 0 || errno == EEXIST) return LP_OK;
@@ -173,7 +162,7 @@ static int hunt_loss(const options *o, const lp_loss *loss, bool alone, unsigned
   const int exit_code = make_folders(&f, o, loss, alone, &error) == LP_OK
                             ? hunt_in(o, loss, dtypes, &f, candidate, json)
                             : lp_cli_fail(&error);
-  remove_folder(f.temporary);
+  lp_remove_corpus(f.temporary);
   (void)rmdir(o->output); /* stays when there is something in it */
   return exit_code;
 }

@@ -1,7 +1,10 @@
 #include "tools/shared.h"
 
+#include <dirent.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "reports/failure.h"
 #include "reports/jsonl.h"
@@ -95,4 +98,12 @@ FILE *lp_open_output(const char *path) {
 int lp_close_output(FILE *file, const char *path) {
   const bool failed = ferror(file) || (file == stdout ? fflush(file) : fclose(file)) != 0;
   return failed ? lp_cli_complain("%s: could not be written completely", path) : 0;
+}
+
+void lp_remove_corpus(const char *path) {
+  DIR *folder = *path ? opendir(path) : NULL;
+  if (!folder) return;
+  for (const struct dirent *entry; (entry = readdir(folder));) (void)unlinkat(dirfd(folder), entry->d_name, 0);
+  closedir(folder);
+  (void)rmdir(path);
 }

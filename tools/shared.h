@@ -34,4 +34,7 @@ bool lp_profile_find(lp_profile *profile, const char *name);
 FILE *lp_open_output(const char *path);
 int lp_close_output(FILE *file, const char *path);
 
+/* Removes a folder with the files in it, but for "" ; one with folders in it stays. */
+void lp_remove_corpus(const char *path);
+
 #endif
